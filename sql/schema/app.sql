@@ -51,6 +51,17 @@ create policy gate_select on app.proof_key as permissive for select to appointd_
 grant select on app.proof_key to appointd_gate;
 
 
+-- The account of the person who asks; null: not a person who has signed in.
+create function app.account()
+returns uuid
+language sql stable parallel safe
+return (nullif(split_part(app.context(), ',', 2), ''))::uuid;
+
+grant execute on function app.account() to appointd_api;
+grant execute on function app.account() to appointd_gate;
+grant execute on function app.account() to appointd_worker;
+
+
 -- Admits a database role to the rows of the tenant in the context, for the commands named (select, insert, update,
 -- delete, all). Grants are separate.
 create procedure app.admit(
@@ -59,9 +70,7 @@ create procedure app.admit(
 language plpgsql
 as $$
 declare
-    tenant constant text := format(
-        '%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', tenant_column
-    );
+    tenant constant text := format('%I = (select app.tenant())', tenant_column);
     command text;
 begin
     foreach command in array commands loop
@@ -91,7 +100,7 @@ declare
     columns text;
     added bigint;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- A member is given by e-mail address: the account may exist already, with another id.
     if target = 'tenancy.members'::regclass then
         select jsonb_agg((l.line - 'email') || jsonb_build_object('account_id', a.id) order by l.position)
@@ -118,6 +127,17 @@ begin
     return added;
 end
 $$;
+
+
+-- The API key of the program that asks; null: not a program.
+create function app.api_key()
+returns uuid
+language sql stable parallel safe
+return (nullif(split_part(app.context(), ',', 3), ''))::uuid;
+
+grant execute on function app.api_key() to appointd_api;
+grant execute on function app.api_key() to appointd_gate;
+grant execute on function app.api_key() to appointd_worker;
 
 
 -- Begins a transaction of a caller who is not known: notes the request for the change log, and the host that was
@@ -149,9 +169,7 @@ create procedure app.build_wall(
 language plpgsql
 as $$
 declare
-    tenant constant text := format(
-        '%I = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)', tenant_column
-    );
+    tenant constant text := format('%I = (select app.tenant())', tenant_column);
     command record;
     audience text;
 begin
@@ -197,9 +215,7 @@ begin
         if app.roles_from(command.lowest) is null then
             raise exception 'unknown role %', command.lowest;
         end if;
-        audience := format(
-            '%s and (select current_setting(''app.role'', true) = any (%L))', tenant, app.roles_from(command.lowest)
-        );
+        audience := format('%s and (select app.role() = any (%L))', tenant, app.roles_from(command.lowest));
         execute format(
             'create policy %I on %s as permissive for %s to appointd_api %s %s',
             command.lowest || '_' || command.name,
@@ -258,31 +274,24 @@ end
 $$;
 
 
--- Has updated_at of a table, which its statements set, say when a row last changed: an update to the current values
--- keeps it.
-create procedure app.date_changes(in relation regclass)
-language plpgsql
-as $$
-declare
-    -- A statement that sets updated_at alone means it: something that belongs to the row has changed.
-    settable text;
-    generated text[];
-begin
-    select
-        string_agg(quote_ident(a.attname), ', ') filter (
-            where a.attgenerated = '' and a.attname <> 'updated_at'
-        ),
-        coalesce(array_agg(a.attname::text) filter (where a.attgenerated <> ''), '{}')
-    into settable, generated
-    from pg_attribute as a
-    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped;
-    execute format(
-        'create trigger keep_updated_at before update of %s on %s for each row '
-        'execute function app.keep_updated_at(%L)',
-        settable, relation, generated
-    );
-end
-$$;
+-- The context of the transaction: tenant, account, API key, subject and role, separated by commas; empty: none.
+create function app.context()
+returns text
+language sql stable parallel safe
+return current_setting('backtrace_functions');
+
+grant execute on function app.context() to appointd_api;
+grant execute on function app.context() to appointd_gate;
+grant execute on function app.context() to appointd_worker;
+
+
+-- A context, as text.
+create function app.context_of(tenant uuid, account uuid, api_key uuid, subject uuid, role text)
+returns text
+language sql stable parallel safe
+return replace(concat(tenant, ',', account, ',', api_key, ',', subject, ',', role), '-', '');
+
+grant execute on function app.context_of(uuid,uuid,uuid,uuid,text) to appointd_gate;
 
 
 -- Deletes every row of a tenant for good, its audit log too; returns how many. The accounts of its people stay, and
@@ -296,7 +305,7 @@ declare
     deleted bigint := 0;
     here bigint;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     set local app.restoring = 'on';
     -- So that the last owner can be deleted.
     update tenancy.organizations set status = 'deleted', deleted_at = now(), purge_after = now() where id = tenant;
@@ -332,15 +341,13 @@ begin
         raise exception 'a tenant, an account, a session, its secret and a known role are required'
             using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
 
-    -- SET LOCAL ends with the transaction, so a pooled connection forgets. Written this way (and not with set_config)
-    -- the setting also reaches the nodes of a Citus cluster.
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.account_id = %L', account);
+    -- It ends with the transaction, so a pooled connection forgets. Without a role it admits the gate alone.
+    perform app.set_context(app.context_of(tenant, account, null, null, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- The rows decide, not the token: signing out, removal and suspension (of the member or of the organization) take
@@ -374,7 +381,7 @@ begin
     if host is not null or feature is not null then
         perform app.check_way_in(tenant, feature, host);
     end if;
-    execute format('set local app.role = %L', held);
+    perform app.set_context(app.context_of(tenant, account, null, null, held));
 end
 $$;
 
@@ -396,11 +403,11 @@ begin
     if account is null or session is null or secret is null then
         raise exception 'an account, a session and its secret are required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.account_id', true), '') is not null then
+    if app.account() is not null then
         raise exception 'this transaction has entered already' using errcode = 'object_not_in_prerequisite_state';
     end if;
     perform app.begin_request(request, host);
-    execute format('set local app.account_id = %L', account);
+    perform app.set_context(app.context_of(null, account, null, null, null));
     select s.organization_id
     into organization
     from identity.sessions as s
@@ -442,12 +449,11 @@ begin
     if tenant is null or key is null or secret is null or app.roles_from(needs) is null then
         raise exception 'a tenant, a key, its secret and a known role are required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.key_id = %L', key);
+    perform app.set_context(app.context_of(tenant, null, key, null, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
 
     -- A key is worth at most what its maker is now: nothing once they are removed or suspended.
@@ -476,7 +482,7 @@ begin
     if (scope = any (found.scopes) or replace(scope, ':read', ':write') = any (found.scopes)) is not true then
         raise exception 'scope missing' using errcode = 'AP405';
     end if;
-    execute format('set local app.role = %L', found.role);
+    perform app.set_context(app.context_of(tenant, null, key, null, found.role));
     -- To the minute, so that a busy key does not write with every request.
     if found.last_used_at is null or found.last_used_at < now() - interval '1 minute' then
         update tenancy.api_keys as k set last_used_at = now() where k.tenant_id = tenant and k.id = key;
@@ -502,7 +508,7 @@ begin
         raise exception 'what is to be made or changed is required' using errcode = 'AP401';
     end if;
     perform app.enter(tenant, account, session, secret, 'customer', feature, host, request);
-    execute format('set local app.appointment_id = %L', subject);
+    perform app.set_context(app.context_of(tenant, account, null, subject, app.role()));
 end
 $$;
 
@@ -528,18 +534,17 @@ begin
     and (proof = app.proof('guest', tenant, appointment)) is not true then
         raise exception 'no proof of the appointment' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
-    execute format('set local app.appointment_id = %L', appointment);
+    perform app.set_context(app.context_of(tenant, null, null, appointment, null));
     execute format('set local app.request_id = %L', coalesce(request, ''));
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
         raise exception 'unknown organization' using errcode = 'AP404';
     end if;
     perform app.check_way_in(tenant, feature, host);
-    execute format('set local app.role = %L', 'guest');
+    perform app.set_context(app.context_of(tenant, null, null, appointment, 'guest'));
 end
 $$;
 
@@ -559,23 +564,21 @@ begin
     if tenant is null then
         raise exception 'a tenant is required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is null then
+    if app.role() is null then
         if (proof = app.proof('scheduler', tenant, tenant)) is not true then
             raise exception 'no proof of the scheduler' using errcode = 'AP401';
         end if;
-        execute format('set local app.tenant_id = %L', tenant);
+        perform app.set_context(app.context_of(tenant, null, null, null, null));
         execute format('set local app.request_id = %L', coalesce(request, ''));
         if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
             raise exception 'unknown organization' using errcode = 'AP404';
         end if;
-    elsif nullif(current_setting('app.tenant_id', true), '')::uuid is distinct from tenant then
+    elsif app.tenant() is distinct from tenant then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- From here on the actor is no person.
-    execute format('set local app.account_id = %L', '');
-    execute format('set local app.key_id = %L', '');
-    execute format('set local app.role = %L', 'scheduler');
+    perform app.set_context(app.context_of(tenant, null, null, app.subject(), 'scheduler'));
 end
 $$;
 
@@ -586,25 +589,26 @@ grant execute on function app.enter_scheduler(uuid,bytea,text) to appointd_api;
 -- Enters a tenant for the rest of the transaction as the worker. Fails with AP404 if the organization is not active.
 create function app.enter_worker(tenant uuid)
 returns void
-language plpgsql
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tenant is null then
         raise exception 'a tenant is required' using errcode = 'AP401';
     end if;
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant already'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
     if not exists (select from tenancy.organizations as o where o.id = tenant and o.status = 'active') then
         raise exception 'no active organization has this id' using errcode = 'AP404';
     end if;
     -- A role that no policy of the server admits: what the worker may do is granted to its own role.
-    execute format('set local app.role = %L', 'worker');
+    perform app.set_context(app.context_of(tenant, null, null, null, 'worker'));
 end
 $$;
 
+alter function app.enter_worker(uuid) owner to appointd_gate;
 grant execute on function app.enter_worker(uuid) to appointd_worker;
 
 
@@ -620,7 +624,7 @@ declare
     people uuid[] := '{}';
     found_people uuid[];
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     for reference in
         select f.conrelid::regclass as relation, t.tenant_column, a.attname
         from pg_catalog.pg_constraint as f
@@ -703,7 +707,7 @@ declare
     imported bigint;
     elsewhere text;
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- An imported tenant brings its own log; see operations.record_change.
     set local app.restoring = 'on';
     if columns is null then
@@ -727,25 +731,6 @@ begin
     using lines;
     get diagnostics imported = row_count;
     return imported;
-end
-$$;
-
-
--- Trigger, before an update that sets columns beside updated_at: keeps updated_at if no column gets another value.
--- Argument: the generated columns of the table.
-create function app.keep_updated_at()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    -- The time itself, and columns that are computed after this trigger.
-    aside constant text[] := array['updated_at'] || tg_argv[0]::text[];
-begin
-    if to_jsonb(new) - aside = to_jsonb(old) - aside then
-        new.updated_at := old.updated_at;
-    end if;
-    return new;
 end
 $$;
 
@@ -781,11 +766,11 @@ returns boolean
 language plpgsql stable
 as $$
 begin
-    return nullif(current_setting('app.account_id', true), '') is null
+    return app.account() is null
         or exists (
             select
             from identity.accounts as a
-            where a.id = nullif(current_setting('app.account_id', true), '')::uuid and a.email_verified_at is not null
+            where a.id = app.account() and a.email_verified_at is not null
         );
 end
 $$;
@@ -802,8 +787,8 @@ language plpgsql
 as $$
 declare
     expression constant text := concat(
-        'tenant_id = (select nullif(current_setting(''app.tenant_id'', true), '''')::uuid)',
-        format(' and (select current_setting(''app.role'', true) = any (%L))', string_to_array(audience, ',')),
+        'tenant_id = (select app.tenant())',
+        format(' and (select app.role() = any (%L))', string_to_array(audience, ',')),
         ' and (' || condition || ')'
     );
 begin
@@ -903,12 +888,24 @@ begin
     execute format(
         'create policy plan_feature on %s as restrictive for all to appointd_api '
         'using ((select app.has_feature('
-        '(select nullif(current_setting(''app.tenant_id'', true), '''')::uuid), %L'
+        '(select app.tenant()), %L'
         ')))',
         relation, feature
     );
 end
 $$;
+
+
+-- The role in the organization: that of the member or the key, or guest, scheduler or worker. Null before a tenant is
+-- entered.
+create function app.role()
+returns text
+language sql stable parallel safe
+return nullif(split_part(app.context(), ',', 5), '');
+
+grant execute on function app.role() to appointd_api;
+grant execute on function app.role() to appointd_gate;
+grant execute on function app.role() to appointd_worker;
 
 
 -- The member roles that rank at least as high as the given one: viewer < staff < manager < admin < owner; customer
@@ -967,13 +964,41 @@ alter function app.scheduler_proof(uuid) owner to appointd_gate;
 grant execute on function app.scheduler_proof(uuid) to appointd_worker;
 
 
+-- Replaces the account of the context.
+create function app.set_account(account uuid)
+returns text
+language sql
+return app.set_context(app.context_of(app.tenant(), account, app.api_key(), app.subject(), app.role()));
+
+grant execute on function app.set_account(uuid) to appointd_gate;
+
+
+-- Sets the context until the transaction ends, and returns it. Only for roles that may set the parameter: the gate and
+-- the owner.
+create function app.set_context(context text)
+returns text
+language sql
+return set_config('backtrace_functions', context, true);
+
+grant execute on function app.set_context(text) to appointd_gate;
+
+
+-- Replaces the tenant of the context.
+create function app.set_tenant(tenant uuid)
+returns text
+language sql
+return app.set_context(app.context_of(tenant, app.account(), app.api_key(), app.subject(), app.role()));
+
+grant execute on function app.set_tenant(uuid) to appointd_gate;
+
+
 -- Suspends a tenant or makes it active again; false if it does not exist or its owner has deleted it.
 create function app.set_tenant_status(tenant uuid, wanted text)
 returns boolean
 language plpgsql
 as $$
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     update tenancy.organizations set status = wanted, updated_at = now() where id = tenant and status <> 'deleted';
     return found;
 end
@@ -986,13 +1011,24 @@ returns void
 language plpgsql stable
 as $$
 begin
-    if nullif(current_setting('app.role', true), '') is not null then
+    if app.role() is not null then
         raise exception 'this transaction has entered a tenant' using errcode = 'object_not_in_prerequisite_state';
     end if;
 end
 $$;
 
 grant execute on function app.stay_outside() to appointd_gate;
+
+
+-- The one hold, waitlist entry or appointment that a guest or a customer makes or changes; null: none.
+create function app.subject()
+returns uuid
+language sql stable parallel safe
+return (nullif(split_part(app.context(), ',', 4), ''))::uuid;
+
+grant execute on function app.subject() to appointd_api;
+grant execute on function app.subject() to appointd_gate;
+grant execute on function app.subject() to appointd_worker;
 
 
 -- The table with this name, if it has rows of tenants or accounts; fails otherwise.
@@ -1013,6 +1049,17 @@ begin
     return target;
 end
 $$;
+
+
+-- The organization that the transaction has entered; null: none.
+create function app.tenant()
+returns uuid
+language sql stable parallel safe
+return (nullif(split_part(app.context(), ',', 1), ''))::uuid;
+
+grant execute on function app.tenant() to appointd_api;
+grant execute on function app.tenant() to appointd_gate;
+grant execute on function app.tenant() to appointd_worker;
 
 
 -- Every table with rows of tenants and its tenant column, referenced tables before those that refer to them.
@@ -1059,19 +1106,6 @@ begin
     where t.tenant_column is not null
     group by t.oid, t.tenant_column
     order by t.oid <> 'tenancy.organizations'::regclass, max(d.depth), t.oid::regclass::text;
-end
-$$;
-
-
--- Trigger, before a change that does not set updated_at itself, such as one by the gate or by a foreign key: sets it.
-create function app.touch()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
 end
 $$;
 

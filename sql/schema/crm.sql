@@ -13,7 +13,7 @@ grant usage on schema crm to appointd_worker;
 -- A person the organization deals with. Two contacts may have the same e-mail address: families share one.
 create table crm.contacts (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, so that the order of ids is the order of creation.
     id uuid not null,
     -- Given name, 1 to 100 characters.
@@ -76,54 +76,35 @@ create index contacts_updated_idx on crm.contacts using btree (tenant_id, update
 alter table crm.contacts enable row level security, force row level security;
 
 create policy tenant_floor on crm.contacts as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_select on crm.contacts as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and account_id = (select app.account())
+        and (select app.role() = any ('{customer}'))
     );
 create policy gate_select on crm.contacts as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on crm.contacts as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_insert on crm.contacts as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and account_id is null
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and account_id is null);
 create policy manager_delete on crm.contacts as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on crm.contacts as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on crm.contacts as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on crm.contacts as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on crm.contacts as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on crm.contacts as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select, delete on crm.contacts to appointd_api;
 grant insert (id, first_name, last_name, email, phone, external_id, metadata) on crm.contacts to appointd_api;
@@ -158,7 +139,7 @@ begin
         select
         from crm.contacts as c
         where
-            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            c.tenant_id = (select app.tenant())
             and c.id = contact
             and c.account_id is not null
     );
@@ -179,8 +160,8 @@ begin
         select c.id
         from crm.contacts as c
         where
-            c.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-            and c.account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            c.tenant_id = (select app.tenant())
+            and c.account_id = (select app.account())
     );
 end
 $$;

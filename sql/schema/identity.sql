@@ -39,13 +39,10 @@ alter table identity.accounts enable row level security, force row level securit
 
 create policy colleagues_select on identity.accounts as permissive for select to appointd_api
     using (
-        (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
+        (select app.role() = any ('{viewer,staff,manager,admin,owner}'))
         and (
             exists (
-                select
-                from tenancy.members m
-                where m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-                and m.account_id = accounts.id
+                select from tenancy.members m where m.tenant_id = (select app.tenant()) and m.account_id = accounts.id
             )
         )
     );
@@ -57,14 +54,14 @@ create policy gate_update on identity.accounts as permissive for update to appoi
     using (true)
     with check (true);
 create policy own_account_select on identity.accounts as permissive for select to appointd_api
-    using (id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (id = (select app.account()));
 create policy own_account_update on identity.accounts as permissive for update to appointd_api
-    using (id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (id = (select app.account()))
+    with check (id = (select app.account()));
 create policy owner_insert on identity.accounts as permissive for insert to appointd_owner
-    with check ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+    with check ((select app.tenant()) is not null);
 create policy owner_select on identity.accounts as permissive for select to appointd_owner
-    using ((select nullif(current_setting('app.tenant_id', true), '')) is not null);
+    using ((select app.tenant()) is not null);
 
 grant select (id, email, full_name, created_at, email_verified_at, named_at) on identity.accounts to appointd_api;
 grant update (full_name, updated_at, named_at) on identity.accounts to appointd_api;
@@ -100,15 +97,13 @@ create index one_time_tokens_expires_idx on identity.one_time_tokens using btree
 alter table identity.one_time_tokens enable row level security, force row level security;
 
 create policy verify_email_insert on identity.one_time_tokens as restrictive for insert to appointd_api
-    with check (
-        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid) and purpose = 'verify_email'
-    );
+    with check (account_id = (select app.account()) and purpose = 'verify_email');
 create policy gate_all on identity.one_time_tokens as permissive for all to appointd_gate
     using (true)
     with check (true);
 create policy own_all on identity.one_time_tokens as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 
 grant delete on identity.one_time_tokens to appointd_api;
 grant insert (account_id, hash, purpose, email, expires_at) on identity.one_time_tokens to appointd_api;
@@ -119,7 +114,7 @@ grant select, insert, update, delete on identity.one_time_tokens to appointd_gat
 -- Codes for people who have lost their second factor, each valid for one use. Using a code deletes the row.
 create table identity.recovery_codes (
     -- The person.
-    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    account_id uuid not null default app.account(),
     -- SHA-256 of the code, which is 80 random bits.
     hash bytea not null,
     constraint recovery_codes_pkey primary key (account_id, hash),
@@ -134,8 +129,8 @@ create policy gate_all on identity.recovery_codes as permissive for all to appoi
     using (true)
     with check (true);
 create policy own_all on identity.recovery_codes as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 
 grant select, delete on identity.recovery_codes to appointd_api;
 grant insert (hash) on identity.recovery_codes to appointd_api;
@@ -189,7 +184,7 @@ grant select, insert, update, delete on identity.refresh_tokens to appointd_gate
 -- Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 seconds, as every authenticator app has them.
 create table identity.second_factors (
     -- The person.
-    account_id uuid not null default nullif(current_setting('app.account_id', true), '')::uuid,
+    account_id uuid not null default app.account(),
     -- The shared secret. It must be readable to compute codes: protect the database and its backups.
     secret bytea not null,
     -- When it was set up.
@@ -207,7 +202,7 @@ alter table identity.second_factors enable row level security, force row level s
 
 create policy verified_insert on identity.second_factors as restrictive for insert to appointd_api
     with check (
-        account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        account_id = (select app.account())
         and (
             exists (
                 select from identity.accounts a where a.id = second_factors.account_id
@@ -219,8 +214,8 @@ create policy gate_all on identity.second_factors as permissive for all to appoi
     using (true)
     with check (true);
 create policy own_all on identity.second_factors as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 
 grant select, delete on identity.second_factors to appointd_api;
 grant insert (secret) on identity.second_factors to appointd_api;
@@ -267,8 +262,8 @@ create policy gate_all on identity.sessions as permissive for all to appointd_ga
     using (true)
     with check (true);
 create policy own_all on identity.sessions as permissive for all to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid))
-    with check (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()))
+    with check (account_id = (select app.account()));
 
 grant delete on identity.sessions to appointd_api;
 grant select (
@@ -317,7 +312,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     update identity.accounts as a set password_hash = new_password_hash, updated_at = now() where a.id = account;
     delete from identity.sessions as s where s.account_id = account and s.id <> kept_session;
@@ -339,7 +334,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- A signed-in account can only try its own codes.
-    account constant uuid := coalesce(nullif(current_setting('app.account_id', true), '')::uuid, account_id);
+    account constant uuid := coalesce(app.account(), account_id);
     subject constant bytea := sha256(convert_to(account::text, 'UTF8'));
     retry_after integer;
 begin
@@ -369,7 +364,7 @@ begin
     delete from identity.sign_in_failures as f
     where
         f.bucket = 'second_factor'
-        and f.subject = sha256(convert_to(current_setting('app.account_id', true), 'UTF8'));
+        and f.subject = sha256(convert_to(app.account()::text, 'UTF8'));
 end
 $$;
 
@@ -432,19 +427,19 @@ returns void
 language plpgsql
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    signed_in constant text := coalesce(current_setting('app.account_id', true), '');
+    entered constant uuid := app.tenant();
+    signed_in constant uuid := app.account();
     membership record;
 begin
     delete from identity.second_factors as f where f.account_id = account;
     delete from identity.sessions as s where s.account_id = account and s.id is distinct from kept_session;
     delete from identity.one_time_tokens as t where t.account_id = account;
-    execute format('set local app.account_id = %L', account);
+    perform app.set_account(account);
     for membership in select m.tenant_id from tenancy.members as m where m.account_id = account loop
         perform tenancy.end_handed_out(membership.tenant_id, account);
     end loop;
-    execute format('set local app.account_id = %L', signed_in);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_account(signed_in);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -457,7 +452,7 @@ returns jsonb
 language plpgsql
 as $$
 begin
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     return (
         select
             coalesce(
@@ -497,7 +492,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     perform app.stay_outside();
     moved := exists (
@@ -534,7 +529,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
 begin
     if account is null then
         raise exception 'no account has signed in' using errcode = 'AP401';
@@ -557,7 +552,7 @@ begin
     delete from identity.sign_in_failures as f
     where
         f.bucket = 'account'
-        and f.subject = sha256(convert_to('again ' || current_setting('app.account_id'), 'UTF8'));
+        and f.subject = sha256(convert_to('again ' || app.account()::text, 'UTF8'));
 end
 $$;
 
@@ -573,7 +568,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
     subject constant bytea := sha256(convert_to('again ' || account, 'UTF8'));
 begin
     -- A person who has a token but not the password must not be able to guess it here.
@@ -643,7 +638,7 @@ declare
     token identity.refresh_tokens;
 begin
     perform app.stay_outside();
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     select t.* into token
     from identity.refresh_tokens as t
     where t.account_id = refresh_session.account_id and t.session_id = refresh_session.session_id and t.hash = old_hash
@@ -745,7 +740,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
-    execute format('set local app.account_id = %L', account_id);
+    perform app.set_account(account_id);
     insert into identity.accounts (id, email, password_hash, full_name)
     values (account_id, email, password_hash, full_name);
     perform tenancy.found_organization(
@@ -1032,7 +1027,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    account constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    account constant uuid := app.account();
     sent_to text;
     verified boolean;
 begin

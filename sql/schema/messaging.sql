@@ -48,7 +48,7 @@ grant select, insert, update, delete on messaging.cron_runs to appointd_gate;
 -- Events in the order in which they were published. Append-only: rows are deleted when they are old.
 create table messaging.events (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Number of the event in its organization, from 1, without gaps. A new event has a higher one than all before it.
     "position" bigint not null,
     -- The id of the event: the same for every delivery of it.
@@ -90,42 +90,38 @@ create index events_type_idx on messaging.events using btree (tenant_id, type, "
 alter table messaging.events enable row level security, force row level security;
 
 create policy tenant_floor on messaging.events as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_or_owner_select on messaging.events as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and lowest_role = 'admin'
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')) and lowest_role = 'admin');
 create policy customer_select on messaging.events as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy owner_all on messaging.events as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
         and lowest_role = 'staff'
     );
 create policy viewer_or_staff_or_manager_or_admin_or_owner_select on messaging.events as permissive for select to
 appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{viewer,staff,manager,admin,owner}'))
         and lowest_role = 'viewer'
     );
 create policy worker_delete on messaging.events as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_insert on messaging.events as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.events as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on messaging.events to appointd_api;
 grant select, delete on messaging.events to appointd_worker;
@@ -138,7 +134,7 @@ grant insert (
 -- Work in the background that is not done yet. A job that is done is deleted.
 create table messaging.jobs (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Random, made by the database.
     id uuid not null default gen_random_uuid(),
     -- What is to be done: the module and a verb.
@@ -193,58 +189,48 @@ create index jobs_scheduled_idx on messaging.jobs using btree (run_at, tenant_id
 alter table messaging.jobs enable row level security, force row level security;
 
 create policy tenant_floor_delete on messaging.jobs as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on messaging.jobs as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on messaging.jobs as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (tenant_id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on messaging.jobs as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_or_owner_delete on messaging.jobs as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and state = 'dead'
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')) and state = 'dead');
 create policy admin_or_owner_update on messaging.jobs as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
         and (state = any (array['dead', 'ready']))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
         and (state = any (array['dead', 'ready']))
     );
 create policy admin_select on messaging.jobs as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_insert on messaging.jobs as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on messaging.jobs as permissive for select to appointd_gate
     using (true);
 create policy gate_update on messaging.jobs as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on messaging.jobs as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_delete on messaging.jobs as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_insert on messaging.jobs as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.jobs as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on messaging.jobs as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant delete on messaging.jobs to appointd_api;
 grant select (
@@ -302,7 +288,7 @@ grant select, insert, update, delete on messaging.mail_budgets to appointd_gate;
 -- (tenancy.settings.data_retention_days).
 create table messaging.messages (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Random, made by the database: the Message-ID of an e-mail contains it.
     id uuid not null default gen_random_uuid(),
     -- The event that it is about, or because of which it was planned.
@@ -379,25 +365,22 @@ where about_at is not null;
 alter table messaging.messages enable row level security, force row level security;
 
 create policy tenant_floor on messaging.messages as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on messaging.messages as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_select on messaging.messages as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy worker_delete on messaging.messages as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_insert on messaging.messages as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.messages as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on messaging.messages as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select on messaging.messages to appointd_api;
 grant select, delete on messaging.messages to appointd_worker;
@@ -414,7 +397,7 @@ grant update (
 -- right on it.
 create table messaging.outbox (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The order in which events of one object were written: a transaction that changes a row has locked it. Between
     -- objects it is no order of commits. Shared by all organizations; no organization can read it.
     seq bigint not null,
@@ -423,9 +406,7 @@ create table messaging.outbox (
     -- When.
     occurred_at timestamptz not null default clock_timestamp(),
     -- The account or API key that caused it; null: a guest or the system.
-    actor_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    actor_id uuid default coalesce(app.account(), app.api_key()),
     -- account, api_key, guest or system.
     actor_kind text not null,
     -- X-Request-Id of the request.
@@ -449,28 +430,25 @@ create table messaging.outbox (
 alter table messaging.outbox enable row level security, force row level security;
 
 create policy tenant_floor_delete on messaging.outbox as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on messaging.outbox as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on messaging.outbox as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (tenant_id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on messaging.outbox as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_insert on messaging.outbox as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on messaging.outbox as permissive for select to appointd_gate
     using (true);
 create policy owner_all on messaging.outbox as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_delete on messaging.outbox as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.outbox as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant insert (actor_kind, type, subject_id, lowest_role, data, previous) on messaging.outbox to appointd_gate;
 grant select (tenant_id, seq, occurred_at) on messaging.outbox to appointd_gate;
@@ -487,7 +465,7 @@ alter table messaging.outbox_seq_seq disable row level security, no force row le
 -- Texts of an organization that replace the default texts of messages, by event, recipient and language.
 create table messaging.templates (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The type of the events.
@@ -517,37 +495,22 @@ create table messaging.templates (
 alter table messaging.templates enable row level security, force row level security;
 
 create policy tenant_floor on messaging.templates as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on messaging.templates as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_insert on messaging.templates as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_update on messaging.templates as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy manager_select on messaging.templates as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on messaging.templates as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.templates as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select, delete on messaging.templates to appointd_api;
 grant insert (id, event, recipient, language, subject, body) on messaging.templates to appointd_api;
@@ -564,7 +527,7 @@ for each row execute function operations.record_change();
 -- One row for each organization: a worker that works for it locks the row first. Requests never do.
 create table messaging.turns (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The position of the newest event; 0: none was published.
     last_position bigint not null default 0,
     -- Events before this position were deleted because they were old. One more than last_position: all were.
@@ -580,28 +543,22 @@ create table messaging.turns (
 alter table messaging.turns enable row level security, force row level security;
 
 create policy tenant_floor on messaging.turns as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_select on messaging.turns as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{customer}')));
 create policy gate_insert on messaging.turns as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on messaging.turns as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on messaging.turns as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on messaging.turns as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on messaging.turns as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select (tenant_id, last_position, oldest_position) on messaging.turns to appointd_api;
 grant insert (last_position) on messaging.turns to appointd_gate;
@@ -613,7 +570,7 @@ grant update (last_position, oldest_position) on messaging.turns to appointd_wor
 -- The requests of a delivery, and what was answered. Append-only.
 create table messaging.webhook_attempts (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The delivery.
     delivery_id uuid not null,
     -- Number of the attempt, from 1.
@@ -640,20 +597,17 @@ create table messaging.webhook_attempts (
 alter table messaging.webhook_attempts enable row level security, force row level security;
 
 create policy tenant_floor on messaging.webhook_attempts as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_select on messaging.webhook_attempts as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy owner_all on messaging.webhook_attempts as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_insert on messaging.webhook_attempts as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.webhook_attempts as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on messaging.webhook_attempts to appointd_api;
 grant select on messaging.webhook_attempts to appointd_worker;
@@ -665,7 +619,7 @@ grant insert (
 -- An event on its way to an endpoint. Kept for 30 days.
 create table messaging.webhook_deliveries (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Random, made by the database.
     id uuid not null default gen_random_uuid(),
     -- The endpoint.
@@ -708,44 +662,32 @@ where next_at is not null;
 alter table messaging.webhook_deliveries enable row level security, force row level security;
 
 create policy tenant_floor on messaging.webhook_deliveries as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_insert on messaging.webhook_deliveries as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_select on messaging.webhook_deliveries as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_update on messaging.webhook_deliveries as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_select on messaging.webhook_deliveries as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on messaging.webhook_deliveries as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on messaging.webhook_deliveries as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_delete on messaging.webhook_deliveries as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_insert on messaging.webhook_deliveries as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.webhook_deliveries as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on messaging.webhook_deliveries as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select on messaging.webhook_deliveries to appointd_api;
 grant insert (endpoint_id, event_id, event_position, type) on messaging.webhook_deliveries to appointd_api;
@@ -765,7 +707,7 @@ for each row when (new.next_at <= now()) execute function messaging.wake_endpoin
 -- Where events of the organization are sent.
 create table messaging.webhook_endpoints (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The URL that gets a POST for each event.
@@ -796,9 +738,7 @@ create table messaging.webhook_endpoints (
     -- When it was created.
     created_at timestamptz not null default now(),
     -- Its maker: the account or API key that created it, or that last enabled it or changed where and what it sends.
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     -- When it was last changed.
     updated_at timestamptz not null default now(),
     constraint webhook_endpoints_pkey primary key (tenant_id, id),
@@ -823,45 +763,30 @@ create index webhook_endpoints_updated_idx on messaging.webhook_endpoints using 
 alter table messaging.webhook_endpoints enable row level security, force row level security;
 
 create policy tenant_floor on messaging.webhook_endpoints as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on messaging.webhook_endpoints as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_insert on messaging.webhook_endpoints as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_select on messaging.webhook_endpoints as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_update on messaging.webhook_endpoints as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_select on messaging.webhook_endpoints as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on messaging.webhook_endpoints as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on messaging.webhook_endpoints as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on messaging.webhook_endpoints as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on messaging.webhook_endpoints as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select, delete on messaging.webhook_endpoints to appointd_api;
 grant insert (id, url, description, types, payload, key_id) on messaging.webhook_endpoints to appointd_api;
@@ -907,15 +832,15 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
     -- An imported organization brings its own.
-    if current_setting('app.restoring', true) = 'on' then
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
-    execute format('set local app.tenant_id = %L', new.id);
+    perform app.set_tenant(new.id);
     insert into messaging.turns (last_position) values (0);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -997,8 +922,8 @@ language plpgsql
 as $$
 begin
     new.created_by := coalesce(
-        nullif(current_setting('app.account_id', true), '')::uuid,
-        nullif(current_setting('app.key_id', true), '')::uuid,
+        app.account(),
+        app.api_key(),
         old.created_by
     );
     return new;
@@ -1027,13 +952,13 @@ alter function messaging.changes(jsonb,jsonb) owner to appointd_gate;
 -- Writes an event, in the transaction that causes it. For triggers that run as the gate: the type, the lowest role that
 -- may read it, the organization, the id of the object, the object, and what the changed columns held before. No other
 -- role may call it: a role that can write an event can forge one.
-create function messaging.emit(event_type text, lowest text, owning text, subject uuid, whole jsonb, previous jsonb)
+create function messaging.emit(event_type text, lowest text, owning uuid, subject uuid, whole jsonb, previous jsonb)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
     -- Only the owner, while it imports or deletes a tenant.
     if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
@@ -1041,25 +966,25 @@ begin
     end if;
     -- A function of the gate, or a superuser, changes rows without entering the tenant.
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     insert into messaging.outbox (actor_kind, type, subject_id, lowest_role, data, previous)
     values (
         case
-            when nullif(current_setting('app.account_id', true), '') is not null then 'account'
-            when nullif(current_setting('app.key_id', true), '') is not null then 'api_key'
-            when current_setting('app.role', true) = 'guest' then 'guest'
+            when app.account() is not null then 'account'
+            when app.api_key() is not null then 'api_key'
+            when app.role() = 'guest' then 'guest'
             else 'system'
         end,
         event_type, subject, lowest, whole, previous
     );
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
 end
 $$;
 
-alter function messaging.emit(text,text,text,uuid,jsonb,jsonb) owner to appointd_gate;
+alter function messaging.emit(text,text,uuid,uuid,jsonb,jsonb) owner to appointd_gate;
 
 
 -- Disables the webhook endpoints that an account or an API key made in the organization in the context, cancels what is
@@ -1142,7 +1067,7 @@ begin
     return (
         select o.name
         from tenancy.organizations as o
-        where o.id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        where o.id = (select app.tenant())
     );
 end
 $$;
@@ -1158,7 +1083,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return app.has_feature(nullif(current_setting('app.tenant_id', true), '')::uuid, feature);
+    return app.has_feature(app.tenant(), feature);
 end
 $$;
 
@@ -1210,7 +1135,7 @@ begin
             when old.enabled and not new.enabled then 'disabled'
             else 'updated'
         end,
-        'admin', coalesce(new.tenant_id, old.tenant_id)::text, coalesce(new.id, old.id), coalesce(becomes, was),
+        'admin', coalesce(new.tenant_id, old.tenant_id), coalesce(new.id, old.id), coalesce(becomes, was),
         case when tg_op = 'UPDATE' then messaging.changes(was, becomes) end
     );
     return null;
@@ -1251,7 +1176,7 @@ begin
         ),
         tg_argv[1],
         -- For the organization itself: its id.
-        coalesce(whole ->> 'tenant_id', whole ->> 'id'),
+        coalesce(whole ->> 'tenant_id', whole ->> 'id')::uuid,
         coalesce(
             whole ->> 'id', whole ->> 'account_id', whole ->> 'provider_id', whole ->> 'tenant_id'
         )::uuid,
@@ -1278,19 +1203,19 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
     address constant text := lower(recipient);
     -- With most providers an address with a plus sign and a suffix leads to the same mailbox.
     mailbox constant bytea := sha256(convert_to(regexp_replace(address, '^([^@+]+)\+[^@]*@', '\1@'), 'UTF8'));
     budget record;
     has_owner boolean;
 begin
-    if nullif(current_setting('app.role', true), '') is not null and organization_id::text is distinct from entered then
+    if app.role() is not null and organization_id is distinct from entered then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if organization_id is not null then
-        execute format('set local app.tenant_id = %L', organization_id);
+        perform app.set_tenant(organization_id);
         has_owner := exists (
             select
             from tenancy.members as m
@@ -1301,7 +1226,7 @@ begin
                 and m.status = 'active'
                 and a.email_verified_at is not null
         );
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
         if not has_owner then
             refused := 'unverified';
             retry_after := 0;
@@ -1464,8 +1389,8 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    owning constant text := new.tenant_id::text;
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    owning constant uuid := new.tenant_id;
+    entered constant uuid := app.tenant();
     due timestamptz := now();
 begin
     -- Only the owner, while it imports or deletes a tenant.
@@ -1473,7 +1398,7 @@ begin
         return null;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     -- An endpoint that fails rests while events come; only a request does not wait. The bounds are those of the
     -- handler.
@@ -1496,7 +1421,7 @@ begin
         updated_at = now()
     where j.state = 'scheduled';
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end

@@ -15,15 +15,13 @@ grant usage on schema operations to appointd_worker;
 -- rows it is about.
 create table operations.audit_events (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- When.
     occurred_at timestamptz not null default clock_timestamp(),
     -- Makes the order total.
     id uuid not null default gen_random_uuid(),
     -- The account or API key that made the change; null: the system.
-    actor_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    actor_id uuid default coalesce(app.account(), app.api_key()),
     -- account, api_key or system.
     actor_kind text not null,
     -- The role that connected to PostgreSQL. Other than appointd_api: the operator, or a session that bypassed the
@@ -57,18 +55,15 @@ create index audit_events_row_idx on only operations.audit_events using btree (
 alter table operations.audit_events enable row level security, force row level security;
 
 create policy tenant_floor on operations.audit_events as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_select on operations.audit_events as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_insert on operations.audit_events as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on operations.audit_events as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select on operations.audit_events to appointd_api;
 grant insert (
@@ -80,7 +75,7 @@ grant insert (
 -- removed from it.
 create table operations.deletions (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Kind of the deleted row, as the trigger of its table names it: contact, service, ….
     kind text not null,
     -- Id of the deleted row; for a member, the account.
@@ -97,25 +92,22 @@ create index deletions_time_idx on operations.deletions using btree (tenant_id, 
 alter table operations.deletions enable row level security, force row level security;
 
 create policy tenant_floor on operations.deletions as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_delete on operations.deletions as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_insert on operations.deletions as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on operations.deletions as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on operations.deletions as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on operations.deletions as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on operations.deletions as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on operations.deletions to appointd_api;
 grant select, delete on operations.deletions to appointd_gate;
@@ -127,12 +119,9 @@ grant update (deleted_at) on operations.deletions to appointd_gate;
 -- refused request leaves no row.
 create table operations.idempotency_keys (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The account or API key that sent the request; for a guest, the organization. Filled from the context.
-    actor_id uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), ''),
-        nullif(current_setting('app.tenant_id', true), '')
-    )::uuid,
+    actor_id uuid not null default coalesce(app.account(), app.api_key(), app.tenant()),
     -- The operationId.
     operation text not null,
     -- As the client sent it, 1 to 255 characters. For a guest: SHA-256 of the key and of the request, in hexadecimal
@@ -155,85 +144,54 @@ create index idempotency_keys_time_idx on operations.idempotency_keys using btre
 alter table operations.idempotency_keys enable row level security, force row level security;
 
 create policy tenant_floor on operations.idempotency_keys as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_insert on operations.idempotency_keys as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and actor_id = (select app.account())
     );
 create policy customer_select on operations.idempotency_keys as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and actor_id = (select app.account())
     );
 create policy customer_update on operations.idempotency_keys as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and actor_id = (select app.account())
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and actor_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and actor_id = (select app.account())
     );
 create policy guest_insert on operations.idempotency_keys as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and actor_id = tenant_id
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and actor_id = tenant_id);
 create policy guest_select on operations.idempotency_keys as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and actor_id = tenant_id
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and actor_id = tenant_id);
 create policy guest_update on operations.idempotency_keys as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and actor_id = tenant_id
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and actor_id = tenant_id
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and actor_id = tenant_id)
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and actor_id = tenant_id);
 create policy owner_all on operations.idempotency_keys as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on operations.idempotency_keys as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on operations.idempotency_keys as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_select on operations.idempotency_keys as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on operations.idempotency_keys as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy worker_delete on operations.idempotency_keys as permissive for delete to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_select on operations.idempotency_keys as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select, delete on operations.idempotency_keys to appointd_api;
 grant insert (operation, key, request_hash) on operations.idempotency_keys to appointd_api;
@@ -359,13 +317,13 @@ declare
         'tenant_id', 'secret_hash', 'token_hash', 'challenge', 'last_used_at', 'updated_at', 'during', 'name_key',
         'last_name_key', 'phone_digits', 'from_bytes', 'to_bytes', 'board_position'
     ];
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
     -- Null if the row does not exist: the old one of an insert, the new one of a delete.
     old_whole constant jsonb := to_jsonb(old);
     new_whole constant jsonb := to_jsonb(new);
     whole constant jsonb := coalesce(new_whole, old_whole);
     -- For the organization itself: its id.
-    owning constant text := coalesce(whole ->> 'tenant_id', whole ->> 'id');
+    owning constant uuid := coalesce(whole ->> 'tenant_id', whole ->> 'id')::uuid;
     changed_before jsonb;
     changed_after jsonb;
 begin
@@ -392,26 +350,26 @@ begin
     end if;
     -- A superuser changes rows without entering a tenant; such a change must be logged too.
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     insert into operations.audit_events (actor_kind, action, relation, row_id, before, after)
     values (
         case
-            when nullif(current_setting('app.account_id', true), '') is not null then 'account'
-            when nullif(current_setting('app.key_id', true), '') is not null then 'api_key'
+            when app.account() is not null then 'account'
+            when app.api_key() is not null then 'api_key'
             else 'system'
         end,
         lower(tg_op),
         format('%s.%s', tg_table_schema, tg_table_name),
         coalesce(
             whole ->> 'id', whole ->> 'task_id', whole ->> 'appointment_id', whole ->> 'account_id',
-            whole ->> 'provider_id', owning
+            whole ->> 'provider_id', owning::text
         )::uuid,
         changed_before,
         changed_after
     );
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end
@@ -432,26 +390,26 @@ declare
     what constant text := tg_argv[0];
     whole constant jsonb := to_jsonb(case when tg_op = 'INSERT' then new else old end);
     gone constant uuid := coalesce(whole ->> 'id', whole ->> 'account_id');
-    owning constant text := whole ->> 'tenant_id';
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    owning constant uuid := (whole ->> 'tenant_id')::uuid;
+    entered constant uuid := app.tenant();
 begin
     -- The owner alone, and while it restores a tenant or deletes one.
     if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', owning);
+        perform app.set_tenant(owning);
     end if;
     if tg_op = 'INSERT' then
         delete from operations.deletions as d
-        where d.tenant_id = owning::uuid and d.kind = what and d.row_id = gone;
+        where d.tenant_id = owning and d.kind = what and d.row_id = gone;
     else
         insert into operations.deletions (kind, row_id)
         values (what, gone)
         on conflict (tenant_id, kind, row_id) do update set deleted_at = excluded.deleted_at;
     end if;
     if owning is distinct from entered then
-        execute format('set local app.tenant_id = %L', entered);
+        perform app.set_tenant(entered);
     end if;
     return null;
 end

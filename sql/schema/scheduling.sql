@@ -14,7 +14,7 @@ grant usage on schema scheduling to appointd_worker;
 -- The services of a visit of several, one after the other. An appointment with one service has no row.
 create table scheduling.appointment_segments (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The visit.
     appointment_id uuid not null,
     -- Position of the service in the visit, from 1.
@@ -49,48 +49,39 @@ create index appointment_segments_service_idx on scheduling.appointment_segments
 alter table scheduling.appointment_segments enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.appointment_segments as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.appointment_segments as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_or_customer_delete on scheduling.appointment_segments as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and appointment_id = (select app.subject())
         and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_insert on scheduling.appointment_segments as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and appointment_id = (select app.subject())
         and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_select on scheduling.appointment_segments as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
         and scheduling.sees_appointment(appointment_id)
     );
 create policy owner_all on scheduling.appointment_segments as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on scheduling.appointment_segments as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on scheduling.appointment_segments as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.appointment_segments as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.appointment_segments to appointd_api;
 grant insert (
@@ -104,7 +95,7 @@ grant select (
 -- What was done to an appointment, by whom and when. Append-only.
 create table scheduling.appointment_transitions (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The appointment.
     appointment_id uuid not null,
     -- UUIDv7, made by the server.
@@ -123,11 +114,9 @@ create table scheduling.appointment_transitions (
     -- When.
     occurred_at timestamptz not null default clock_timestamp(),
     -- The account or API key; null: a guest. Filled from the context.
-    actor_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    actor_id uuid default coalesce(app.account(), app.api_key()),
     -- The role of the actor: owner to viewer, customer or guest. Filled from the context.
-    actor_role text default nullif(current_setting('app.role', true), ''),
+    actor_role text default app.role(),
     -- Reason; null: none given.
     reason text,
     -- For complete and no_show: the claims that were deleted or shortened, as they were before, so that undo can
@@ -149,34 +138,28 @@ create table scheduling.appointment_transitions (
 alter table scheduling.appointment_transitions enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.appointment_transitions as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and appointment_id = (select app.subject())
         and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest}'))
+        and appointment_id = (select app.subject())
     );
 create policy owner_all on scheduling.appointment_transitions as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on scheduling.appointment_transitions as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.appointment_transitions as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on scheduling.appointment_transitions to appointd_api;
 grant insert (
@@ -191,7 +174,7 @@ for each row execute function operations.record_change();
 -- appointment is cancelled, declined or a no-show.
 create table scheduling.appointments (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The service; of a visit of several services, the first.
@@ -219,9 +202,7 @@ create table scheduling.appointments (
     created_at timestamptz not null default now(),
     -- The account or API key that booked it; null: a guest. No foreign key: accounts are never deleted, and each
     -- booking would lock the row of the account.
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     -- When the row last changed.
     updated_at timestamptz not null default now(),
     -- Incremented when it is moved, confirmed, cancelled, declined or a no-show. The SEQUENCE of its calendar entries
@@ -315,81 +296,57 @@ create index appointments_updated_idx on scheduling.appointments using btree (te
 alter table scheduling.appointments enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.appointments as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_insert on scheduling.appointments as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.appointments as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_update on scheduling.appointments as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy gate_select on scheduling.appointments as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_insert on scheduling.appointments as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject())
     );
 create policy guest_select on scheduling.appointments as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject()));
 create policy guest_update on scheduling.appointments as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    )
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject()))
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject())
     );
 create policy owner_all on scheduling.appointments as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on scheduling.appointments as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.appointments as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.appointments as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on scheduling.appointments to appointd_api;
 grant insert (
@@ -405,10 +362,6 @@ grant select (
     updated_at, sequence, series_id, visit
 ) on scheduling.appointments to appointd_gate;
 
-create trigger keep_updated_at before update of tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at,
-status, note, cancellation_reason, cancelled_at, cancelled_by, created_at, created_by, sequence, overridden, series_id,
-occurrence, visit, seat, guest_key, cancelled_by_kind, hold_id, external_id, metadata on scheduling.appointments
-for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on scheduling.appointments
 for each row execute function operations.record_change();
 create trigger record_event after insert or update on scheduling.appointments
@@ -419,7 +372,7 @@ for each row execute function scheduling.record_appointment_event();
 -- leaves.
 create table scheduling.calendar_feeds (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The provider whose appointments it shows; null: all providers.
@@ -431,11 +384,7 @@ create table scheduling.calendar_feeds (
     -- When it was made.
     created_at timestamptz not null default now(),
     -- The account or API key that made it.
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
-    -- When it was last changed.
-    updated_at timestamptz not null default now(),
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     constraint calendar_feeds_pkey primary key (tenant_id, id),
     constraint calendar_feeds_provider_fkey foreign key (
         tenant_id, provider_id
@@ -447,51 +396,33 @@ create table scheduling.calendar_feeds (
 
 create index calendar_feeds_created_by_idx on scheduling.calendar_feeds using btree (tenant_id, created_by);
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds using btree (tenant_id, provider_id);
-create index calendar_feeds_updated_idx on scheduling.calendar_feeds using btree (tenant_id, updated_at);
 
 alter table scheduling.calendar_feeds enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.calendar_feeds as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_delete on scheduling.calendar_feeds as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.calendar_feeds as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy owner_all on scheduling.calendar_feeds as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on scheduling.calendar_feeds as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on scheduling.calendar_feeds as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_select on scheduling.calendar_feeds as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.calendar_feeds as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 
 grant delete on scheduling.calendar_feeds to appointd_api;
 grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
-grant select (
-    tenant_id, id, provider_id, name, created_at, created_by, updated_at
-) on scheduling.calendar_feeds to appointd_api;
-grant update (name, updated_at) on scheduling.calendar_feeds to appointd_api;
+grant select (tenant_id, id, provider_id, name, created_at, created_by) on scheduling.calendar_feeds to appointd_api;
+grant update (name) on scheduling.calendar_feeds to appointd_api;
 grant delete on scheduling.calendar_feeds to appointd_gate;
 grant select (
     tenant_id, id, provider_id, name, token_hash, created_at, created_by
@@ -499,14 +430,12 @@ grant select (
 
 create trigger record_change after insert or delete or update on scheduling.calendar_feeds
 for each row execute function operations.record_change();
-create trigger record_deletion after delete on scheduling.calendar_feeds
-for each row execute function operations.record_deletion('calendar_feed');
 
 
 -- Time of a resource that is taken, by an appointment or a hold. Everything that takes time is a row here.
 create table scheduling.claims (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The resource whose time is taken.
@@ -588,116 +517,71 @@ create index claims_time_idx on scheduling.claims using btree (tenant_id, resour
 alter table scheduling.claims enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.claims as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_delete on scheduling.claims as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.claims as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_or_customer_delete on scheduling.claims as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and appointment_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and appointment_id = (select app.subject())
         and scheduling.sees_appointment(appointment_id)
     );
 create policy guest_or_customer_insert on scheduling.claims as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and (
-            (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            ) = any (array[appointment_id, hold_id])
-        )
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and ((select app.subject()) = any (array[appointment_id, hold_id]))
         and scheduling.is_own(appointment_id, hold_id)
     );
 create policy guest_or_customer_select on scheduling.claims as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy guest_or_customer_update on scheduling.claims as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and case
-            when hold_id is null then appointment_id = (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            )
-            else true
-        end
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and case when hold_id is null then appointment_id = (select app.subject()) else true end
         and (
             exists (
                 select from scheduling.holds h where h.tenant_id = claims.tenant_id
                 and h.id = coalesce(claims.hold_id, h.id)
-                and (
-                    (
-                        select nullif(current_setting('app.appointment_id', true), '')::uuid
-                    ) = any (array[h.id, h.waitlist_entry_id])
-                )
+                and ((select app.subject()) = any (array[h.id, h.waitlist_entry_id]))
             )
         )
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and case
-            when hold_id is null then appointment_id = (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            )
-            else true
-        end
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and case when hold_id is null then appointment_id = (select app.subject()) else true end
         and (
             exists (
                 select from scheduling.holds h where h.tenant_id = claims.tenant_id
                 and h.id = coalesce(claims.hold_id, h.id)
-                and (
-                    (
-                        select nullif(current_setting('app.appointment_id', true), '')::uuid
-                    ) = any (array[h.id, h.waitlist_entry_id])
-                )
+                and ((select app.subject()) = any (array[h.id, h.waitlist_entry_id]))
             )
         )
     );
 create policy owner_all on scheduling.claims as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_insert on scheduling.claims as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-        and hold_id is not null
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')) and hold_id is not null
     );
 create policy scheduler_select on scheduling.claims as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_delete on scheduling.claims as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on scheduling.claims as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.claims as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.claims as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.claims to appointd_api;
 grant insert (
@@ -717,7 +601,7 @@ for each row when (new.ends_at < old.ends_at) execute function scheduling.note_f
 -- Days on which the whole organization is closed, regardless of schedules. Existing appointments are kept.
 create table scheduling.closures (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The first day, in the zone of the organization.
@@ -741,45 +625,24 @@ create index closures_dates_idx on scheduling.closures using btree (tenant_id, e
 alter table scheduling.closures enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.closures as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.closures as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.closures as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.closures as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_update on scheduling.closures as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.closures as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.closures as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.closures as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.closures to appointd_api;
 grant insert (id, starts_on, ends_on, name) on scheduling.closures to appointd_api;
@@ -789,9 +652,6 @@ create trigger keep_few after insert on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
 create trigger keep_few_update after update on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
-create trigger keep_updated_at before update of tenant_id, id, starts_on, ends_on, name,
-created_at on scheduling.closures
-for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.closures
@@ -808,7 +668,7 @@ for each row execute function messaging.record_event('closure', 'viewer', '{}');
 -- considered.
 create table scheduling.freed_time (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Random.
     id uuid not null default gen_random_uuid(),
     -- The resource whose time was freed: a provider, a room, a piece of equipment or a contact. Null: all providers.
@@ -840,48 +700,30 @@ create index freed_time_order_idx on scheduling.freed_time using btree (tenant_i
 alter table scheduling.freed_time enable row level security, force row level security;
 
 create policy tenant_floor_delete on scheduling.freed_time as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on scheduling.freed_time as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on scheduling.freed_time as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (tenant_id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on scheduling.freed_time as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_insert on scheduling.freed_time as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.freed_time as permissive for select to appointd_gate
     using (true);
 create policy owner_all on scheduling.freed_time as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_select on scheduling.freed_time as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 create policy scheduler_delete on scheduling.freed_time as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy scheduler_select on scheduling.freed_time as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy scheduler_update on scheduling.freed_time as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 
 grant select, delete on scheduling.freed_time to appointd_api;
 grant update (after_created_at, after_entry_id) on scheduling.freed_time to appointd_api;
@@ -893,7 +735,7 @@ grant select (tenant_id, freed_at) on scheduling.freed_time to appointd_gate;
 -- appointment.
 create table scheduling.guest_bookings (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The hold that keeps the time; its id becomes that of the appointment.
     hold_id uuid not null,
     -- Given name, 1 to 100 characters.
@@ -923,30 +765,23 @@ create table scheduling.guest_bookings (
 alter table scheduling.guest_bookings enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.guest_bookings as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.guest_bookings as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_insert on scheduling.guest_bookings as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and hold_id = (select app.subject())
     );
 create policy guest_select on scheduling.guest_bookings as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and hold_id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and hold_id = (select app.subject())
     );
 create policy owner_all on scheduling.guest_bookings as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_select on scheduling.guest_bookings as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 
 grant select on scheduling.guest_bookings to appointd_api;
 grant insert (hold_id, first_name, last_name, email, phone, note) on scheduling.guest_bookings to appointd_api;
@@ -960,7 +795,7 @@ for each row execute function operations.record_change();
 -- deleted.
 create table scheduling.guest_requests (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- address (counted per hour) or email (counted per day).
     kind text not null,
     -- SHA-256 of the organization and the address.
@@ -980,25 +815,22 @@ create index guest_requests_since_idx on scheduling.guest_requests using btree (
 alter table scheduling.guest_requests enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.guest_requests as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_delete on scheduling.guest_requests as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_insert on scheduling.guest_requests as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.guest_requests as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on scheduling.guest_requests as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on scheduling.guest_requests as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_select on scheduling.guest_requests as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 
 grant select on scheduling.guest_requests to appointd_api;
 grant select, delete on scheduling.guest_requests to appointd_gate;
@@ -1010,7 +842,7 @@ grant update (since, requests) on scheduling.guest_requests to appointd_gate;
 -- counts for nothing: the next booking deletes it, or the worker does after some seconds.
 create table scheduling.holds (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The service to be booked.
@@ -1030,9 +862,7 @@ create table scheduling.holds (
     -- When it was made.
     created_at timestamptz not null default now(),
     -- The account or API key that made it; null: the waitlist. Filled from the context.
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     constraint holds_pkey primary key (tenant_id, id),
     constraint holds_waitlist_entry_key unique (tenant_id, waitlist_entry_id),
     constraint holds_provider_fkey foreign key (
@@ -1055,64 +885,53 @@ create index holds_service_idx on scheduling.holds using btree (tenant_id, servi
 alter table scheduling.holds enable row level security, force row level security;
 
 create policy tenant_floor_delete on scheduling.holds as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on scheduling.holds as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on scheduling.holds as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (tenant_id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on scheduling.holds as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_delete on scheduling.holds as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            when id = (select app.subject()) then created_by = (select app.account())
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy customer_select on scheduling.holds as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp() then true
-            when created_by = (
-                select nullif(current_setting('app.account_id', true), '')::uuid
-            ) then waitlist_entry_id is null
+            when created_by = (select app.account()) then waitlist_entry_id is null
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy customer_update on scheduling.holds as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            when id = (select app.subject()) then created_by = (select app.account())
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (
-                select nullif(current_setting('app.appointment_id', true), '')::uuid
-            ) then created_by = (select nullif(current_setting('app.account_id', true), '')::uuid)
+            when id = (select app.subject()) then created_by = (select app.account())
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
@@ -1120,101 +939,77 @@ create policy gate_select on scheduling.holds as permissive for select to appoin
     using (true);
 create policy guest_delete on scheduling.holds as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+            when id = (select app.subject()) then created_by is null
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy guest_or_customer_insert on scheduling.holds as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
+        and id = (select app.subject())
         and waitlist_entry_id is null
     );
 create policy guest_select on scheduling.holds as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp() then true
-            when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+            when id = (select app.subject()) then created_by is null
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy guest_update on scheduling.holds as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+            when id = (select app.subject()) then created_by is null
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest}'))
         and case
             when expires_at <= statement_timestamp()
             and waitlist_entry_id is null then true
-            when id = (select nullif(current_setting('app.appointment_id', true), '')::uuid) then created_by is null
+            when id = (select app.subject()) then created_by is null
             else scheduling.sees_waitlist_entry(waitlist_entry_id)
         end
     );
 create policy owner_all on scheduling.holds as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_delete on scheduling.holds as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy scheduler_insert on scheduling.holds as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{scheduler}'))
         and waitlist_entry_id is not null
     );
 create policy scheduler_select on scheduling.holds as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy scheduler_update on scheduling.holds as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_delete on scheduling.holds as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on scheduling.holds as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.holds as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.holds as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.holds to appointd_api;
 grant insert (
@@ -1237,7 +1032,7 @@ for each row when (old.expires_at <= statement_timestamp()) execute function sch
 -- deletes the row.
 create table scheduling.provider_link_requests (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The provider.
     provider_id uuid not null,
     -- The person who is asked.
@@ -1245,9 +1040,7 @@ create table scheduling.provider_link_requests (
     -- When the person was asked.
     requested_at timestamptz not null default now(),
     -- The account or API key that asked. Filled from the context.
-    requested_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    requested_by uuid default coalesce(app.account(), app.api_key()),
     constraint provider_link_requests_pkey primary key (tenant_id, provider_id),
     constraint provider_link_requests_account_key unique (tenant_id, account_id),
     constraint provider_link_requests_account_fkey foreign key (tenant_id, account_id) references tenancy.members(
@@ -1261,30 +1054,21 @@ create table scheduling.provider_link_requests (
 alter table scheduling.provider_link_requests enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.provider_link_requests as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on scheduling.provider_link_requests as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_insert on scheduling.provider_link_requests as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_delete on scheduling.provider_link_requests as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.provider_link_requests as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy owner_all on scheduling.provider_link_requests as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on scheduling.provider_link_requests as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.provider_link_requests to appointd_api;
 grant insert (provider_id, account_id) on scheduling.provider_link_requests to appointd_api;
@@ -1292,14 +1076,14 @@ grant select, delete on scheduling.provider_link_requests to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.provider_link_requests
 for each row execute function operations.record_change();
-create trigger touch_provider after insert or delete on scheduling.provider_link_requests
+create trigger touch_provider after delete on scheduling.provider_link_requests
 for each row execute function scheduling.touch_provider();
 
 
 -- A person who performs services.
 create table scheduling.providers (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The id of the resource whose time is booked.
     id uuid not null,
     -- Always provider: ties the row to a resource of that kind.
@@ -1356,53 +1140,31 @@ create index providers_updated_idx on scheduling.providers using btree (tenant_i
 alter table scheduling.providers enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.providers as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on scheduling.providers as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_insert on scheduling.providers as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_update on scheduling.providers as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_select on scheduling.providers as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on scheduling.providers as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and active
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')) and active);
 create policy owner_all on scheduling.providers as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on scheduling.providers as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on scheduling.providers to appointd_api;
 grant insert (id, name, max_per_day, max_per_week, external_id, metadata) on scheduling.providers to appointd_api;
@@ -1415,9 +1177,6 @@ grant select (
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
 grant select (tenant_id, id, name, account_id) on scheduling.providers to appointd_worker;
 
-create trigger keep_updated_at before update of tenant_id, id, name, active, created_at, renamed_at, max_per_day,
-max_per_week, account_id, external_id, metadata on scheduling.providers
-for each row execute function app.keep_updated_at('{kind}');
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
 create trigger keep_within_plan_update after update of active on scheduling.providers
@@ -1431,13 +1190,13 @@ for each row execute function operations.record_deletion('provider');
 create trigger record_event after insert or delete or update on scheduling.providers
 for each row execute function messaging.record_event('provider', 'viewer', '{kind}');
 create trigger touch before update of account_id on scheduling.providers
-for each row when (new.account_id is distinct from old.account_id) execute function app.touch();
+for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
 
 
 -- Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their time.
 create table scheduling.resources (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7. A provider, and a contact, has the id of its resource.
     id uuid not null,
     -- provider: a person who performs services. room, equipment: what services require. contact: a person who has
@@ -1476,79 +1235,51 @@ where kind = any (array['room', 'equipment']);
 alter table scheduling.resources enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.resources as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on scheduling.resources as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_insert on scheduling.resources as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy admin_update on scheduling.resources as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy customer_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and kind = 'contact'
         and (id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.resources as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and kind = 'contact'
         and (id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy guest_insert on scheduling.resources as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and kind = 'contact'
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and kind = 'contact');
 create policy guest_or_customer_select on scheduling.resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-        and kind <> 'contact'
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')) and kind <> 'contact');
 create policy owner_all on scheduling.resources as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_insert on scheduling.resources as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{staff,manager,admin,owner}'))
         and kind = 'contact'
     );
 create policy viewer_select on scheduling.resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.resources to appointd_api;
 grant insert (id, kind, name) on scheduling.resources to appointd_api;
 grant update (name, active, updated_at) on scheduling.resources to appointd_api;
 
-create trigger keep_updated_at before update of tenant_id, id, kind, name, active, created_at on scheduling.resources
-for each row execute function app.keep_updated_at('{contact_id}');
 create trigger note_freed_update after update on scheduling.resources
 for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.resources
@@ -1560,7 +1291,7 @@ for each row when (old.kind = any (array['room', 'equipment'])) execute function
 -- Dates on which other hours replace those of the weekly rules.
 create table scheduling.schedule_overrides (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Whose hours these are.
     provider_id uuid not null,
     -- The date, in the zone of the schedule, on which the replaced and the replacing intervals begin.
@@ -1586,36 +1317,21 @@ create table scheduling.schedule_overrides (
 alter table scheduling.schedule_overrides enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.schedule_overrides as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.schedule_overrides as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.schedule_overrides as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.schedule_overrides as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.schedule_overrides as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.schedule_overrides as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.schedule_overrides as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.schedule_overrides to appointd_api;
 grant insert (provider_id, date, from_minutes, to_minutes) on scheduling.schedule_overrides to appointd_api;
@@ -1629,7 +1345,7 @@ for each row execute function operations.record_change();
 -- Weekly hours, one row per interval.
 create table scheduling.schedule_rules (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Whose hours these are.
     provider_id uuid not null,
     -- ISO 8601: 1 is Monday, 7 is Sunday. The day on which the interval begins.
@@ -1656,36 +1372,21 @@ create table scheduling.schedule_rules (
 alter table scheduling.schedule_rules enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.schedule_rules as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.schedule_rules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.schedule_rules as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.schedule_rules as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.schedule_rules as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.schedule_rules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.schedule_rules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.schedule_rules to appointd_api;
 grant insert (
@@ -1701,7 +1402,7 @@ for each row execute function operations.record_change();
 -- Dates on which the hours of a provider are wall time in another zone.
 create table scheduling.schedule_travels (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The provider.
     provider_id uuid not null,
     -- The first date.
@@ -1721,36 +1422,21 @@ create table scheduling.schedule_travels (
 alter table scheduling.schedule_travels enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.schedule_travels as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.schedule_travels as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.schedule_travels as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.schedule_travels as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.schedule_travels as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.schedule_travels as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.schedule_travels as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.schedule_travels to appointd_api;
 grant insert (provider_id, starts_on, ends_on, time_zone) on scheduling.schedule_travels to appointd_api;
@@ -1764,7 +1450,7 @@ for each row execute function operations.record_change();
 -- Working hours of a provider. A provider without a schedule has no hours and is never offered.
 create table scheduling.schedules (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Whose hours these are.
     provider_id uuid not null,
     -- IANA time zone name, checked by the server. Rules and overrides are wall time in it.
@@ -1781,40 +1467,22 @@ create table scheduling.schedules (
 alter table scheduling.schedules enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.schedules as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.schedules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_insert on scheduling.schedules as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_update on scheduling.schedules as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.schedules as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.schedules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.schedules as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on scheduling.schedules to appointd_api;
 grant insert (provider_id, time_zone) on scheduling.schedules to appointd_api;
@@ -1831,7 +1499,7 @@ for each row execute function messaging.record_event('schedule', 'viewer', '{}')
 -- Recurring appointments that were booked together.
 create table scheduling.series (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- daily, weekly or monthly.
@@ -1855,23 +1523,17 @@ create table scheduling.series (
 alter table scheduling.series enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.series as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.series as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy owner_all on scheduling.series as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on scheduling.series as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.series as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on scheduling.series to appointd_api;
 grant insert (id, frequency, every, occurrences, time_zone) on scheduling.series to appointd_api;
@@ -1884,7 +1546,7 @@ for each row execute function operations.record_change();
 -- Who performs a service. No row for a service: all providers.
 create table scheduling.service_providers (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The service.
     service_id uuid not null,
     -- A provider who performs it.
@@ -1903,36 +1565,21 @@ create index service_providers_provider_idx on scheduling.service_providers usin
 alter table scheduling.service_providers enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.service_providers as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.service_providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.service_providers as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.service_providers as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.service_providers as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.service_providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.service_providers as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.service_providers to appointd_api;
 grant insert (service_id, provider_id) on scheduling.service_providers to appointd_api;
@@ -1944,7 +1591,7 @@ for each row execute function operations.record_change();
 -- What a service requires beside its provider. Any one of the resources of a requirement meets it.
 create table scheduling.service_resources (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The service.
     service_id uuid not null,
     -- Number of the requirement, 1 to 5.
@@ -1966,36 +1613,21 @@ create index service_resources_resource_idx on scheduling.service_resources usin
 alter table scheduling.service_resources enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.service_resources as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.service_resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy manager_delete on scheduling.service_resources as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.service_resources as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.service_resources as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.service_resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.service_resources as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.service_resources to appointd_api;
 grant insert (service_id, requirement, resource_id) on scheduling.service_resources to appointd_api;
@@ -2007,7 +1639,7 @@ for each row execute function operations.record_change();
 -- Something an organization offers by appointment.
 create table scheduling.services (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, so that the order of ids is the order of creation.
     id uuid not null,
     -- Name shown to people, 1 to 200 characters.
@@ -2073,9 +1705,6 @@ create table scheduling.services (
     external_id text,
     -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
     metadata jsonb,
-    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200;
-    -- empty: never; null: as the settings of the organization say.
-    reminder_minutes integer[],
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint services_bookable_dates check (bookable_from <= bookable_until),
@@ -2113,12 +1742,6 @@ create table scheduling.services (
     constraint services_name_length check (length(name) >= 1 and length(name) <= 200),
     constraint services_price check (price_amount >= 0 and (price_amount is null) = (price_currency is null)),
     constraint services_price_currency check (price_currency ~ '^[A-Z]{3}$'),
-    constraint services_reminder_minutes check (
-        cardinality(reminder_minutes) <= 5
-        and array_position(reminder_minutes, null::integer) is null
-        and (5 <= all (reminder_minutes))
-        and (43200 >= all (reminder_minutes))
-    ),
     constraint services_slot_offset_bounds check (slot_offset_minutes >= 0 and slot_offset_minutes <= 1439),
     constraint services_slot_step_bounds check (slot_step_minutes >= 1 and slot_step_minutes <= 1440)
 );
@@ -2130,77 +1753,53 @@ create index services_updated_idx on scheduling.services using btree (tenant_id,
 alter table scheduling.services enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.services as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.services as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.services as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
         and active
         and bookable_online
     );
 create policy manager_delete on scheduling.services as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_insert on scheduling.services as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy manager_update on scheduling.services as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on scheduling.services as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.services as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy viewer_select on scheduling.services as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on scheduling.services as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select, delete on scheduling.services to appointd_api;
 grant insert (
     id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
     slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
     requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-    bookable_online, guest_requires, guest_verification, external_id, metadata, reminder_minutes
+    bookable_online, guest_requires, guest_verification, external_id, metadata
 ) on scheduling.services to appointd_api;
 grant update (
     name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
     cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification, external_id,
-    metadata, reminder_minutes
+    metadata
 ) on scheduling.services to appointd_api;
 grant select (
     tenant_id, id, name, renames, renamed_at, max_per_day, max_per_week, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
-grant select (tenant_id, id, name, reminder_minutes) on scheduling.services to appointd_worker;
+grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
 
-create trigger keep_updated_at before update of tenant_id, id, name, description, duration_minutes, slot_step_minutes,
-active, created_at, renames, renamed_at, buffer_before_minutes, buffer_after_minutes, slot_offset_minutes,
-min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week, requires_approval, capacity,
-price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires,
-guest_verification, external_id, metadata on scheduling.services
-for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on scheduling.services
 for each row when (new.active) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.services
@@ -2214,7 +1813,7 @@ for each row execute function messaging.record_event('service', 'viewer', '{}');
 -- The claims on providers who have an account, listed under that account.
 create table scheduling.shared_claims (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The claim.
     claim_id uuid not null,
     -- The provider that the person is in that organization.
@@ -2268,66 +1867,44 @@ create index shared_claims_provider_idx on scheduling.shared_claims using btree 
 alter table scheduling.shared_claims enable row level security, force row level security;
 
 create policy tenant_floor_delete on scheduling.shared_claims as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on scheduling.shared_claims as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on scheduling.shared_claims as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (tenant_id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on scheduling.shared_claims as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy gate_delete on scheduling.shared_claims as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_insert on scheduling.shared_claims as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on scheduling.shared_claims as permissive for select to appointd_gate
     using (true);
 create policy guest_or_customer_insert on scheduling.shared_claims as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{guest,customer}'))
         and (
             exists (
                 select from scheduling.claims c where c.tenant_id = shared_claims.tenant_id
                 and c.id = shared_claims.claim_id
-                and (
-                    (
-                        select nullif(current_setting('app.appointment_id', true), '')::uuid
-                    ) = any (array[c.appointment_id, c.hold_id])
-                )
+                and ((select app.subject()) = any (array[c.appointment_id, c.hold_id]))
             )
         )
     );
 create policy owner_all on scheduling.shared_claims as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_insert on scheduling.shared_claims as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_insert on scheduling.shared_claims as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_select on scheduling.shared_claims as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.shared_claims as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 
 grant select on scheduling.shared_claims to appointd_api;
 grant insert (claim_id, provider_id, account_id, starts_at, ends_at) on scheduling.shared_claims to appointd_api;
@@ -2350,7 +1927,7 @@ when (
 -- Time off of a provider, taken from working hours. No reason is stored. Existing appointments are kept.
 create table scheduling.time_off (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The provider.
@@ -2380,45 +1957,24 @@ create index time_off_time_idx on scheduling.time_off using btree (tenant_id, pr
 alter table scheduling.time_off enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.time_off as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on scheduling.time_off as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy owner_all on scheduling.time_off as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.time_off as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_delete on scheduling.time_off as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on scheduling.time_off as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.time_off as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.time_off as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on scheduling.time_off to appointd_api;
 grant insert (id, provider_id, starts_at, ends_at) on scheduling.time_off to appointd_api;
@@ -2428,9 +1984,6 @@ create trigger keep_few after insert on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
 create trigger keep_few_update after update on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
-create trigger keep_updated_at before update of tenant_id, id, provider_id, starts_at, ends_at,
-created_at on scheduling.time_off
-for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.time_off
@@ -2446,7 +1999,7 @@ for each row execute function messaging.record_event('time_off', 'viewer', '{}')
 -- Contacts that wait for time of a service to be freed, first come, first served.
 create table scheduling.waitlist_entries (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, made by the server.
     id uuid not null,
     -- The service.
@@ -2511,95 +2064,62 @@ create index waitlist_entries_updated_idx on scheduling.waitlist_entries using b
 alter table scheduling.waitlist_entries enable row level security, force row level security;
 
 create policy tenant_floor on scheduling.waitlist_entries as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on scheduling.waitlist_entries as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_update on scheduling.waitlist_entries as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
+        and id = (select app.subject())
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy gate_select on scheduling.waitlist_entries as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject())
     );
 create policy guest_select on scheduling.waitlist_entries as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject()));
 create policy guest_update on scheduling.waitlist_entries as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
-    )
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject()))
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest}'))
-        and id = (select nullif(current_setting('app.appointment_id', true), '')::uuid)
+        tenant_id = (select app.tenant()) and (select app.role() = any ('{guest}')) and id = (select app.subject())
     );
 create policy owner_all on scheduling.waitlist_entries as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy scheduler_select on scheduling.waitlist_entries as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy scheduler_update on scheduling.waitlist_entries as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{scheduler}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{scheduler}')));
 create policy staff_insert on scheduling.waitlist_entries as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on scheduling.waitlist_entries as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on scheduling.waitlist_entries as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on scheduling.waitlist_entries to appointd_api;
 grant insert (
@@ -2627,14 +2147,14 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     accepted boolean := false;
 begin
     perform app.stay_outside();
     if person is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     -- Before any row is changed, and only if the person was asked: waits for transactions that book the provider, and
     -- has later ones wait.
     perform pg_advisory_xact_lock(app.lock_key(r.tenant_id, r.provider_id::text))
@@ -2666,7 +2186,7 @@ begin
         where c.tenant_id = organization_id and c.resource_id = provider and c.ends_at > now()
         order by c.starts_at, c.id;
     end if;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return accepted;
 end
 $$;
@@ -2684,15 +2204,15 @@ returns table(
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
     occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
-    proof bytea, contact_id uuid, service_id uuid
+    proof bytea
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
-    if current_setting('app.role', true) is distinct from 'worker' then
+    if app.role() is distinct from 'worker' then
         raise exception 'the worker has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     return query
@@ -2701,8 +2221,7 @@ begin
         e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
         coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
-        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end, a.contact_id,
-        a.service_id
+        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id
@@ -2744,7 +2263,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
     return query
     select
@@ -2754,16 +2273,16 @@ begin
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     where
         a.tenant_id = tenant and a.id = appointment
-        and case current_setting('app.role', true)
-            when 'guest' then a.id = nullif(current_setting('app.appointment_id', true), '')::uuid
+        and case app.role()
+            when 'guest' then a.id = app.subject()
             when 'customer' then exists (
                 select
                 from crm.contacts as c
                 where
                     c.tenant_id = a.tenant_id and c.id = a.contact_id
-                    and c.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+                    and c.account_id = app.account()
             )
-            else current_setting('app.role', true) in ('viewer', 'staff', 'manager', 'admin', 'owner')
+            else app.role() in ('viewer', 'staff', 'manager', 'admin', 'owner')
         end;
 end
 $$;
@@ -2787,9 +2306,9 @@ declare
         select p.account_id
         from scheduling.providers as p
         where
-            p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            p.tenant_id = (select app.tenant())
             and p.id = provider
-            and nullif(current_setting('app.role', true), '') is not null
+            and app.role() is not null
     );
 begin
     -- Adjacent quarters are merged: the number of appointments is not told.
@@ -2802,7 +2321,7 @@ begin
         from scheduling.shared_claims as s
         where
             s.account_id = person
-            and s.tenant_id <> (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            and s.tenant_id <> (select app.tenant())
             -- A claim lasts 24 hours at most, and a quarter of an hour is not a day.
             and s.starts_at > from_instant - interval '25 hours'
             and s.starts_at < to_instant + interval '1 hour'
@@ -2836,7 +2355,7 @@ begin
     if not tenancy.host_admits(organization_id) then
         return;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select f.name, f.provider_id, f.created_at, o.time_zone
     into feed
     from scheduling.calendar_feeds as f
@@ -2908,10 +2427,10 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     found_ids uuid[];
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select array_agg(c.id)
@@ -2919,7 +2438,7 @@ begin
     from scheduling.guest_bookings as g
     join tenancy.settings as s on s.tenant_id = g.tenant_id and s.guests_match_by_verified_email
     join crm.contacts as c on c.tenant_id = g.tenant_id and c.email = g.email
-    where g.tenant_id = tenant and g.hold_id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+    where g.tenant_id = tenant and g.hold_id = app.subject();
     -- Families share an address: a guest must not be taken for another member of the family.
     return case when cardinality(found_ids) = 1 then found_ids[1] end;
 end
@@ -2937,13 +2456,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     allowed record;
     counted record;
     asked record;
     seconds integer := 0;
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select s.guest_bookings_per_address, s.guest_bookings_per_email
@@ -2998,13 +2517,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if (current_setting('app.role', true) = any ('{admin,owner}')) is not true then
+    if (app.role() = any ('{admin,owner}')) is not true then
         raise exception 'no admin has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     update scheduling.providers as p
     set account_id = null, updated_at = now()
     where
-        p.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        p.tenant_id = (select app.tenant())
         and p.id = provider
         and p.account_id is not null;
     return found;
@@ -3023,7 +2542,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     declined boolean;
     ended boolean;
 begin
@@ -3031,7 +2550,7 @@ begin
     if person is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     perform pg_advisory_xact_lock(app.lock_key(p.tenant_id, p.id::text))
     from scheduling.providers as p
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
@@ -3043,7 +2562,7 @@ begin
     set account_id = null, updated_at = now()
     where p.tenant_id = organization_id and p.id = provider and p.account_id = person;
     ended := found;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return declined or ended;
 end
 $$;
@@ -3114,7 +2633,7 @@ declare
     forgotten integer;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization);
+    perform app.set_tenant(organization);
     with past as (
         select c.id
         from scheduling.claims as c
@@ -3130,7 +2649,7 @@ begin
     using past as p
     where c.tenant_id = organization and c.id = p.id;
     get diagnostics forgotten = row_count;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return forgotten = most;
 end
 $$;
@@ -3230,14 +2749,14 @@ begin
         select
         from scheduling.appointments as a
         where
-            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            a.tenant_id = (select app.tenant())
             and a.id = appointment
     )
     or exists (
         select
         from scheduling.holds as h
         where
-            h.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            h.tenant_id = (select app.tenant())
             and h.id = hold
             -- Expired ones are shown to all.
             and h.expires_at > statement_timestamp()
@@ -3290,8 +2809,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     customer constant uuid := case
-        when current_setting('app.role', true) = 'customer'
-            then nullif(current_setting('app.account_id', true), '')::uuid
+        when app.role() = 'customer'
+            then app.account()
     end;
     standing bigint;
 begin
@@ -3455,7 +2974,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     organization record;
     found_rows jsonb := '[]';
     of_one jsonb;
@@ -3471,7 +2990,7 @@ begin
         where m.account_id = person and m.status = 'active' and o.status = 'active'
         order by o.id
     loop
-        execute format('set local app.tenant_id = %L', organization.id);
+        perform app.set_tenant(organization.id);
         select coalesce(jsonb_agg(to_jsonb(f)), '[]')
         into of_one
         from (
@@ -3498,7 +3017,7 @@ begin
         ) as f;
         found_rows := found_rows || of_one;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return query
     select
         r.organization_id, r.organization_name, r.id, r.service_name, r.provider_name, r.starts_at, r.ends_at,
@@ -3531,7 +3050,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    person constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    person constant uuid := app.account();
     organization record;
 begin
     perform app.stay_outside();
@@ -3546,7 +3065,7 @@ begin
         where m.account_id = person
         order by o.id
     loop
-        execute format('set local app.tenant_id = %L', organization.id);
+        perform app.set_tenant(organization.id);
         return query
         select organization.id, organization.name, p.id, p.name, 'accepted'
         from scheduling.providers as p
@@ -3558,7 +3077,7 @@ begin
         where r.tenant_id = organization.id and r.account_id = person
         order by 3;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
 end
 $$;
 
@@ -3614,7 +3133,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     resource uuid;
     service uuid;
     service_starts_at timestamptz;
@@ -3622,7 +3141,7 @@ declare
     past_last timestamptz := 'infinity';
     reach interval := interval '24 hours';
 begin
-    if current_setting('app.restoring', true) = 'on' then
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if tg_table_name = 'claims' then
@@ -3689,14 +3208,14 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
-    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    entered constant uuid := app.tenant();
+    actor constant uuid := app.account();
     others uuid[];
     first timestamptz := lower(old.during);
     past_last constant timestamptz := upper(old.during);
     organization uuid;
 begin
-    if current_setting('app.restoring', true) = 'on' then
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
         return null;
     end if;
     if tg_op = 'UPDATE' then
@@ -3710,14 +3229,14 @@ begin
         return null;
     end if;
     -- The gate sees the memberships of the account in the context.
-    execute format('set local app.account_id = %L', old.account_id);
+    perform app.set_account(old.account_id);
     select array_agg(m.tenant_id order by m.tenant_id)
     into others
     from tenancy.members as m
     where m.account_id = old.account_id and m.tenant_id <> old.tenant_id;
-    execute format('set local app.account_id = %L', actor);
+    perform app.set_account(actor);
     foreach organization in array coalesce(others, '{}') loop
-        execute format('set local app.tenant_id = %L', organization);
+        perform app.set_tenant(organization);
         insert into scheduling.freed_time (resource_id, starts_at, ends_at)
         select p.id, first, past_last
         from scheduling.providers as p
@@ -3733,7 +3252,7 @@ begin
                     and w.to_instant > first - interval '24 hours'
             );
     end loop;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -3753,7 +3272,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if current_setting('app.role', true) is distinct from 'scheduler' then
+    if app.role() is distinct from 'scheduler' then
         raise exception 'the scheduler has not entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select
@@ -3767,7 +3286,7 @@ begin
     join tenancy.organizations as o on o.id = w.tenant_id
     join tenancy.branding as b on b.tenant_id = w.tenant_id
     where
-        w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        w.tenant_id = (select app.tenant())
         and w.id = entry
         and w.status = 'offered';
 end
@@ -3808,7 +3327,7 @@ begin
         happened := case new.status when 'in_progress' then 'started' else new.status end;
     end if;
     perform messaging.emit(
-        'appointment.' || happened, 'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+        'appointment.' || happened, 'viewer', new.tenant_id, new.id, becomes, messaging.changes(was, becomes)
     );
     return null;
 end
@@ -3828,11 +3347,11 @@ as $$
 begin
     if tg_op = 'INSERT' then
         perform messaging.emit(
-            'hold.created', 'viewer', new.tenant_id::text, new.id, to_jsonb(new) - 'tenant_id', null
+            'hold.created', 'viewer', new.tenant_id, new.id, to_jsonb(new) - 'tenant_id', null
         );
     else
         perform messaging.emit(
-            'hold.expired', 'viewer', old.tenant_id::text, old.id, to_jsonb(old) - 'tenant_id', null
+            'hold.expired', 'viewer', old.tenant_id, old.id, to_jsonb(old) - 'tenant_id', null
         );
     end if;
     return null;
@@ -3868,7 +3387,7 @@ begin
             -- offered, withdrawn
             else new.status
         end,
-        'viewer', new.tenant_id::text, new.id, becomes, messaging.changes(was, becomes)
+        'viewer', new.tenant_id, new.id, becomes, messaging.changes(was, becomes)
     );
     return null;
 end
@@ -3889,7 +3408,7 @@ begin
         select
         from scheduling.appointments as a
         where
-            a.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            a.tenant_id = (select app.tenant())
             and a.id = appointment
     );
 end
@@ -3909,7 +3428,7 @@ begin
         select
         from scheduling.waitlist_entries as w
         where
-            w.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+            w.tenant_id = (select app.tenant())
             and w.id = entry
     );
 end
@@ -4035,10 +3554,6 @@ alter function scheduling.tenants_due() owner to appointd_gate;
 grant execute on function scheduling.tenants_due() to appointd_worker;
 
 
-<<<<<<< HEAD
--- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the
--- provider.
-=======
 -- Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.
 create function scheduling.touch()
 returns trigger
@@ -4052,9 +3567,8 @@ end
 $$;
 
 
--- Trigger, after a request to be a provider was made, answered, withdrawn or deleted with the member: sets updated_at
--- of the provider.
->>>>>>> 2d6d198 (sql: keep updated_at if a change changes nothing)
+-- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the
+-- provider.
 create function scheduling.touch_provider()
 returns trigger
 language plpgsql
@@ -4063,7 +3577,7 @@ as $$
 begin
     update scheduling.providers as p
     set updated_at = now()
-    where p.tenant_id = coalesce(new.tenant_id, old.tenant_id) and p.id = coalesce(new.provider_id, old.provider_id);
+    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
     return null;
 end
 $$;
@@ -4083,12 +3597,12 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     -- The time of an appointment begins at most half a day before its start, and ends at most a day after.
     before interval := interval '24 hours';
     after interval := interval '12 hours';
 begin
-    if nullif(current_setting('app.role', true), '') is null then
+    if app.role() is null then
         raise exception 'no tenant was entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     -- If a limit is no longer reached, the whole week can be booked again.
@@ -4128,7 +3642,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if current_setting('app.role', true) is distinct from 'guest' then
+    if app.role() is distinct from 'guest' then
         raise exception 'no guest has entered' using errcode = 'object_not_in_prerequisite_state';
     end if;
     select s.name, p.name, q.name
@@ -4139,9 +3653,9 @@ begin
     left join scheduling.holds as h on h.tenant_id = w.tenant_id and h.waitlist_entry_id = w.id
     left join scheduling.providers as q on q.tenant_id = h.tenant_id and q.id = h.provider_id
     where
-        w.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        w.tenant_id = app.tenant()
         and w.id = entry
-        and w.id = nullif(current_setting('app.appointment_id', true), '')::uuid;
+        and w.id = app.subject();
 end
 $$;
 

@@ -14,7 +14,7 @@ grant usage on schema tenancy to appointd_worker;
 -- What the owners of an organization were told by e-mail about its health, so that they are told once.
 create table tenancy.alerts (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The problems that they were told and that have not ended since: kind, and what it is about.
     told text[] not null default '{}',
     -- The day in the time zone of the organization on which they were told last; null: never.
@@ -26,18 +26,18 @@ create table tenancy.alerts (
 alter table tenancy.alerts enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.alerts as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.alerts as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_insert on tenancy.alerts as permissive for insert to appointd_worker
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on tenancy.alerts as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy worker_update on tenancy.alerts as permissive for update to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 
 grant select on tenancy.alerts to appointd_worker;
 grant insert (told, told_on) on tenancy.alerts to appointd_worker;
@@ -48,7 +48,7 @@ grant update (told, told_on) on tenancy.alerts to appointd_worker;
 -- is neither revoked nor expired and its maker is an active member.
 create table tenancy.api_keys (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7. Part of the key, which also names the organization; neither is secret.
     id uuid not null,
     -- Purpose of the key, 1 to 100 characters.
@@ -68,11 +68,7 @@ create table tenancy.api_keys (
     -- When it was made.
     created_at timestamptz not null default now(),
     -- The account that made it: its maker.
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
-    -- When it was made or revoked, or its role was lowered. Use is no change.
-    updated_at timestamptz not null default now(),
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint api_keys_name_length check (length(name) >= 1 and length(name) <= 100),
@@ -84,49 +80,33 @@ create table tenancy.api_keys (
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index api_keys_created_by_idx on tenancy.api_keys using btree (tenant_id, created_by);
-create index api_keys_updated_idx on tenancy.api_keys using btree (tenant_id, updated_at);
 
 alter table tenancy.api_keys enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.api_keys as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy verified_insert on tenancy.api_keys as restrictive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select app.may_hand_out() as may_hand_out)
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.may_hand_out() as may_hand_out));
 create policy admin_select on tenancy.api_keys as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_select on tenancy.api_keys as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on tenancy.api_keys as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.api_keys as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_insert on tenancy.api_keys as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 create policy owner_update on tenancy.api_keys as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 
 grant insert (id, name, secret_hash, role, scopes, expires_at) on tenancy.api_keys to appointd_api;
 grant select (
-    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by, updated_at
+    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
 ) on tenancy.api_keys to appointd_api;
 grant update (revoked_at) on tenancy.api_keys to appointd_api;
 grant select (
@@ -141,14 +121,12 @@ create trigger keep_within_plan_insert after insert on tenancy.api_keys
 for each row execute function tenancy.keep_within_plan('api_keys');
 create trigger record_change after insert or delete or update on tenancy.api_keys
 for each row execute function operations.record_change();
-create trigger touch before update of role, revoked_at on tenancy.api_keys
-for each row when (new.role <> old.role or new.revoked_at is distinct from old.revoked_at) execute function app.touch();
 
 
 -- How an organization presents itself to its customers, one row each. Public.
 create table tenancy.branding (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Name shown to customers, 1 to 200 characters; null: the name of the organization.
     display_name text,
     -- https URL of a picture.
@@ -181,36 +159,24 @@ create table tenancy.branding (
 alter table tenancy.branding enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.branding as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_update on tenancy.branding as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_insert on tenancy.branding as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.branding as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy guest_or_customer_select on tenancy.branding as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{guest,customer}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{guest,customer}')));
 create policy owner_all on tenancy.branding as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on tenancy.branding as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on tenancy.branding as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on tenancy.branding to appointd_api;
 grant update (
@@ -220,9 +186,6 @@ grant select on tenancy.branding to appointd_gate;
 grant insert (display_name) on tenancy.branding to appointd_gate;
 grant select (tenant_id, display_name, logo_url, primary_color, address) on tenancy.branding to appointd_worker;
 
-create trigger keep_updated_at before update of tenant_id, display_name, logo_url, favicon_url, primary_color,
-secondary_color, style_sheet_url on tenancy.branding
-for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.branding
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.branding
@@ -239,7 +202,7 @@ when (
 -- Domains that an organization claims. A verified one is in tenancy.verified_domains as well.
 create table tenancy.domains (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7.
     id uuid not null,
     -- A domain name in its ASCII form (IDNA 2008, RFC 5891), lower case, without a dot at the end.
@@ -250,8 +213,6 @@ create table tenancy.domains (
     verified_at timestamptz,
     -- When it was added.
     created_at timestamptz not null default now(),
-    -- When it was added or verified, lapsed, or its DNS record went missing or was found again.
-    updated_at timestamptz not null default now(),
     constraint domains_pkey primary key (tenant_id, id),
     constraint domains_domain_key unique (tenant_id, domain),
     constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
@@ -260,48 +221,33 @@ create table tenancy.domains (
     )
 );
 
-create index domains_updated_idx on tenancy.domains using btree (tenant_id, updated_at);
-
 alter table tenancy.domains enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.domains as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_select on tenancy.domains as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_select on tenancy.domains as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on tenancy.domains as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.domains as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_delete on tenancy.domains as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 create policy owner_insert on tenancy.domains as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 
 grant select, delete on tenancy.domains to appointd_api;
 grant insert (id, domain, challenge) on tenancy.domains to appointd_api;
 grant select (tenant_id, id, domain, challenge, verified_at) on tenancy.domains to appointd_gate;
-grant update (verified_at, updated_at) on tenancy.domains to appointd_gate;
+grant update (verified_at) on tenancy.domains to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.domains
 for each row execute function operations.record_change();
-create trigger record_deletion after delete on tenancy.domains
-for each row execute function operations.record_deletion('domain');
-create trigger touch before update of verified_at on tenancy.domains
-for each row when (new.verified_at is distinct from old.verified_at) execute function app.touch();
 create trigger verified_only_insert before insert on tenancy.domains
 for each row execute function app.verified_only();
 
@@ -319,10 +265,7 @@ create table tenancy.features (
 alter table tenancy.features enable row level security, force row level security;
 
 create policy entered_select on tenancy.features as permissive for select to appointd_api
-    using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
-    );
+    using ((select app.tenant()) is not null or (select app.account()) is not null);
 create policy gate_select on tenancy.features as permissive for select to appointd_gate
     using (true);
 create policy owner_select on tenancy.features as permissive for select to appointd_owner
@@ -340,7 +283,7 @@ create table tenancy.former_names (
     -- The name.
     name text not null,
     -- The organization that had it.
-    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    organization_id uuid not null default app.tenant(),
     -- Until this time the name leads to the organization, and no other organization may take it.
     kept_until timestamptz not null default now() + '90 days'::interval,
     constraint former_names_pkey primary key (kind, name),
@@ -356,10 +299,10 @@ create policy gate_all on tenancy.former_names as permissive for all to appointd
     using (true)
     with check (true);
 create policy own_select on tenancy.former_names as permissive for select to appointd_api
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()));
 create policy owner_all on tenancy.former_names as permissive for all to appointd_owner
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()))
+    with check (organization_id = (select app.tenant()));
 
 grant select on tenancy.former_names to appointd_api;
 grant select, insert, update, delete on tenancy.former_names to appointd_gate;
@@ -368,7 +311,7 @@ grant select, insert, update, delete on tenancy.former_names to appointd_gate;
 -- Open invitations, sent by e-mail. Accepting or withdrawing one deletes the row.
 create table tenancy.invitations (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7.
     id uuid not null,
     -- Address of the invited person, lower case. At most one open invitation per address.
@@ -383,9 +326,7 @@ create table tenancy.invitations (
     created_at timestamptz not null default now(),
     -- The account or API key that sent it last: its giver. It can be accepted only while the giver may still give the
     -- role (tenancy.may_give).
-    created_by uuid not null default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid not null default coalesce(app.account(), app.api_key()),
     -- When the e-mail was last sent.
     sent_at timestamptz not null default now(),
     -- Until when it can be accepted.
@@ -411,65 +352,38 @@ create index invitations_created_by_idx on tenancy.invitations using btree (tena
 alter table tenancy.invitations enable row level security, force row level security;
 
 create policy role_ceiling_delete on tenancy.invitations as restrictive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
-    );
+    using (tenant_id = (select app.tenant()) and (role = 'customer' or (select app.role() = any ('{admin,owner}'))));
 create policy role_ceiling_insert on tenancy.invitations as restrictive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
+        tenant_id = (select app.tenant())
+        and (role = any (app.roles_up_to((select app.role()))))
+        and (role = 'customer' or (select app.role() = any ('{admin,owner}')))
     );
 create policy role_ceiling_update on tenancy.invitations as restrictive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (role = 'customer' or (select current_setting('app.role', true) = any ('{admin,owner}')))
-    );
+    using (tenant_id = (select app.tenant()) and (role = 'customer' or (select app.role() = any ('{admin,owner}'))));
 create policy tenant_floor on tenancy.invitations as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy verified_insert on tenancy.invitations as restrictive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select app.may_hand_out() as may_hand_out)
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.may_hand_out() as may_hand_out));
 create policy verified_update on tenancy.invitations as restrictive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select app.may_hand_out() as may_hand_out)
-    );
+    using (tenant_id = (select app.tenant()) and (select app.may_hand_out() as may_hand_out));
 create policy gate_delete on tenancy.invitations as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.invitations as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.invitations as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on tenancy.invitations as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on tenancy.invitations as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_select on tenancy.invitations as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on tenancy.invitations as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 
 grant delete on tenancy.invitations to appointd_api;
 grant insert (id, email, role, contact_id, token_hash, expires_at) on tenancy.invitations to appointd_api;
@@ -496,7 +410,7 @@ for each row execute function tenancy.sender_is_giver();
 -- Memberships: people who work for an organization, and customers with an account.
 create table tenancy.members (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The person.
     account_id uuid not null,
     -- owner > admin > manager > staff > viewer; or customer. The policies of every table name the roles they admit.
@@ -520,55 +434,49 @@ create index members_updated_idx on tenancy.members using btree (tenant_id, upda
 alter table tenancy.members enable row level security, force row level security;
 
 create policy tenant_floor_delete on tenancy.members as restrictive for delete to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy tenant_floor_insert on tenancy.members as restrictive for insert to public
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy tenant_floor_select on tenancy.members as restrictive for select to public
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or account_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
-    );
+    using (tenant_id = (select app.tenant()) or account_id = (select app.account()));
 create policy tenant_floor_update on tenancy.members as restrictive for update to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_delete on tenancy.members as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and (role = any (app.roles_up_to((select app.role()))))
     );
 create policy admin_update on tenancy.members as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and (role = any (app.roles_up_to((select app.role()))))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-        and (role = any (app.roles_up_to((select current_setting('app.role', true)))))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{admin,owner}'))
+        and (role = any (app.roles_up_to((select app.role()))))
     );
 create policy gate_insert on tenancy.members as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.members as permissive for select to appointd_gate
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()));
 create policy gate_tenant_delete on tenancy.members as permissive for delete to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_tenant_select on tenancy.members as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_tenant_update on tenancy.members as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy own_select on tenancy.members as permissive for select to appointd_api
-    using (account_id = (select nullif(current_setting('app.account_id', true), '')::uuid));
+    using (account_id = (select app.account()));
 create policy owner_all on tenancy.members as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on tenancy.members as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on tenancy.members to appointd_api;
 grant update (role, status, updated_at) on tenancy.members to appointd_api;
@@ -588,8 +496,6 @@ for each row
 when (
     new.role <> old.role and not (old.role = any (app.roles_up_to(new.role)))
 ) execute function tenancy.keep_handed_out_below();
-create trigger keep_updated_at before update of tenant_id, account_id, role, created_at, status on tenancy.members
-for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_plan_insert after insert on tenancy.members
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 create trigger keep_within_plan_update after update of status, role on tenancy.members
@@ -665,45 +571,33 @@ create table tenancy.organizations (
 alter table tenancy.organizations enable row level security, force row level security;
 
 create policy tenant_floor_delete on tenancy.organizations as restrictive for delete to public
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()));
 create policy tenant_floor_insert on tenancy.organizations as restrictive for insert to public
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (id = (select app.tenant()));
 create policy tenant_floor_select on tenancy.organizations as restrictive for select to public
-    using (
-        id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        or (select current_user) = 'appointd_gate'::name
-    );
+    using (id = (select app.tenant()) or (select current_user) = 'appointd_gate'::name);
 create policy tenant_floor_update on tenancy.organizations as restrictive for update to public
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()))
+    with check (id = (select app.tenant()));
 create policy admin_update on tenancy.organizations as permissive for update to appointd_api
-    using (
-        id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy entering_select on tenancy.organizations as permissive for select to appointd_api
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()));
 create policy gate_insert on tenancy.organizations as permissive for insert to appointd_gate
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (id = (select app.tenant()));
 create policy gate_select on tenancy.organizations as permissive for select to appointd_gate
     using (true);
 create policy gate_update on tenancy.organizations as permissive for update to appointd_gate
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()))
+    with check (id = (select app.tenant()));
 create policy owner_all on tenancy.organizations as permissive for all to appointd_owner
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()))
+    with check (id = (select app.tenant()));
 create policy viewer_select on tenancy.organizations as permissive for select to appointd_api
-    using (
-        id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on tenancy.organizations as permissive for select to appointd_worker
-    using (id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (id = (select app.tenant()));
 
 grant select on tenancy.organizations to appointd_api;
 grant update (name, slug, time_zone, updated_at, subdomain) on tenancy.organizations to appointd_api;
@@ -715,9 +609,6 @@ create trigger add_turn after insert on tenancy.organizations
 for each row execute function messaging.add_turn();
 create trigger keep_names after insert or update of slug, subdomain on tenancy.organizations
 for each row execute function tenancy.keep_names();
-create trigger keep_updated_at before update of id, name, slug, time_zone, status, created_at, subdomain, deleted_at,
-purge_after on tenancy.organizations
-for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on tenancy.organizations
 for each row when (new.time_zone <> old.time_zone) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on tenancy.organizations
@@ -742,10 +633,7 @@ create index plan_features_feature_idx on tenancy.plan_features using btree (fea
 alter table tenancy.plan_features enable row level security, force row level security;
 
 create policy entered_select on tenancy.plan_features as permissive for select to appointd_api
-    using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
-    );
+    using ((select app.tenant()) is not null or (select app.account()) is not null);
 create policy gate_select on tenancy.plan_features as permissive for select to appointd_gate
     using (true);
 create policy owner_select on tenancy.plan_features as permissive for select to appointd_owner
@@ -790,10 +678,7 @@ create table tenancy.plans (
 alter table tenancy.plans enable row level security, force row level security;
 
 create policy entered_select on tenancy.plans as permissive for select to appointd_api
-    using (
-        (select nullif(current_setting('app.tenant_id', true), '')) is not null
-        or (select nullif(current_setting('app.account_id', true), '')) is not null
-    );
+    using ((select app.tenant()) is not null or (select app.account()) is not null);
 create policy gate_select on tenancy.plans as permissive for select to appointd_gate
     using (true);
 create policy owner_select on tenancy.plans as permissive for select to appointd_owner
@@ -808,7 +693,7 @@ grant select on tenancy.plans to appointd_gate;
 -- notify_by_push and gdpr_compliant are stored for clients.
 create table tenancy.settings (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- BCP 47 language tag: language, optionally script and region.
     language text not null default 'en',
     -- How dates are shown to people: 2026-12-24, 24.12.2026, 24/12/2026 or 12/24/2026.
@@ -841,13 +726,6 @@ create table tenancy.settings (
     -- Whether a booking of a guest with a verified e-mail address is made for the contact with that address, if exactly
     -- one contact has it. The contact is not changed.
     guests_match_by_verified_email boolean not null default false,
-    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200. A
-    -- service may say otherwise (scheduling.services.reminder_minutes).
-    reminder_minutes integer[] not null default '{}'::integer[],
-    -- How many minutes after an appointment was completed its contact is thanked, 0 to 43,200; null: never.
-    thanks_after_minutes integer,
-    -- https URL where customers can review the organization, which the thanks contain; null: none.
-    review_url text,
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint settings_check_in_opens check (check_in_opens_minutes >= 0 and check_in_opens_minutes <= 1440),
@@ -862,14 +740,6 @@ create table tenancy.settings (
         guest_bookings_per_email >= 1 and guest_bookings_per_email <= 10000
     ),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
-    constraint settings_reminder_minutes check (
-        cardinality(reminder_minutes) <= 5
-        and array_position(reminder_minutes, null::integer) is null
-        and (5 <= all (reminder_minutes))
-        and (43200 >= all (reminder_minutes))
-    ),
-    constraint settings_review_url check (review_url ~ '^https://[^[:space:]]+$' and length(review_url) <= 2000),
-    constraint settings_thanks_after check (thanks_after_minutes >= 0 and thanks_after_minutes <= 43200),
     constraint settings_time_format check (time_format = any (array['h24', 'h12'])),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
 );
@@ -877,66 +747,48 @@ create table tenancy.settings (
 alter table tenancy.settings enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.settings as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_update on tenancy.settings as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_insert on tenancy.settings as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.settings as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.settings as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy viewer_select on tenancy.settings as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 create policy worker_select on tenancy.settings as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on tenancy.settings to appointd_api;
 grant update (
     language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
     gdpr_compliant, exclusive_members, check_in_opens_minutes, updated_at, trusted_origins, guest_bookings_per_address,
-    guest_bookings_per_email, guests_match_by_verified_email, reminder_minutes, thanks_after_minutes, review_url
+    guest_bookings_per_email, guests_match_by_verified_email
 ) on tenancy.settings to appointd_api;
 grant select on tenancy.settings to appointd_gate;
 grant insert (exclusive_members) on tenancy.settings to appointd_gate;
 grant select (
-    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days, reminder_minutes,
-    thanks_after_minutes, review_url
+    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days
 ) on tenancy.settings to appointd_worker;
 
-create trigger keep_updated_at before update of tenant_id, language, date_format, time_format, notify_by_email,
-notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant, exclusive_members, check_in_opens_minutes,
-trusted_origins, guest_bookings_per_address, guest_bookings_per_email,
-guests_match_by_verified_email on tenancy.settings
-for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.settings
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.settings
 for each row execute function messaging.record_event('settings', 'viewer', '{}');
-create trigger verified_only_update before update of trusted_origins, review_url on tenancy.settings
-for each row
-when (
-    not new.trusted_origins <@ old.trusted_origins or new.review_url <> coalesce(old.review_url, '')
-) execute function app.verified_only();
+create trigger verified_only_update before update of trusted_origins on tenancy.settings
+for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
 
 
 -- The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key
 -- update), so that limits hold under races.
 create table tenancy.subscriptions (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- Its plan.
     plan_type text not null default 'basic',
     -- Features of the plan that the organization has switched off.
@@ -953,34 +805,25 @@ create index subscriptions_plan_idx on tenancy.subscriptions using btree (plan_t
 alter table tenancy.subscriptions enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.subscriptions as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy entering_select on tenancy.subscriptions as permissive for select to appointd_api
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_insert on tenancy.subscriptions as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.subscriptions as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on tenancy.subscriptions as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.subscriptions as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_update on tenancy.subscriptions as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 create policy viewer_select on tenancy.subscriptions as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on tenancy.subscriptions to appointd_api;
 grant update (plan_type, disabled_features, updated_at) on tenancy.subscriptions to appointd_api;
@@ -988,8 +831,6 @@ grant select on tenancy.subscriptions to appointd_gate;
 grant insert (plan_type, disabled_features) on tenancy.subscriptions to appointd_gate;
 grant update (updated_at) on tenancy.subscriptions to appointd_gate;
 
-create trigger keep_updated_at before update of tenant_id, plan_type, disabled_features on tenancy.subscriptions
-for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_new_plan after update of plan_type on tenancy.subscriptions
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();
 create trigger record_change after insert or delete or update on tenancy.subscriptions
@@ -1001,7 +842,7 @@ for each row execute function messaging.record_event('subscription', 'viewer', '
 -- What an organization has used, by day.
 create table tenancy.usage_days (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The day, in the time zone of the organization.
     day date not null,
     -- Number of requests answered. Counted by each server and added every few seconds.
@@ -1037,25 +878,22 @@ create table tenancy.usage_days (
 alter table tenancy.usage_days enable row level security, force row level security;
 
 create policy tenant_floor on tenancy.usage_days as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy admin_select on tenancy.usage_days as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{admin,owner}')));
 create policy gate_insert on tenancy.usage_days as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on tenancy.usage_days as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on tenancy.usage_days as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on tenancy.usage_days as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy worker_select on tenancy.usage_days as permissive for select to appointd_worker
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 
 grant select on tenancy.usage_days to appointd_api;
 grant select, insert on tenancy.usage_days to appointd_gate;
@@ -1072,7 +910,7 @@ create table tenancy.verified_domains (
     -- The domain name, as in tenancy.domains.
     domain text not null,
     -- The organization that proved it.
-    organization_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    organization_id uuid not null default app.tenant(),
     -- When the DNS record was last looked up. Servers look it up once a day.
     checked_at timestamptz not null default now(),
     -- Since when the record has been missing; null: it was found at the last look-up.
@@ -1090,15 +928,12 @@ create policy gate_all on tenancy.verified_domains as permissive for all to appo
     using (true)
     with check (true);
 create policy own_select on tenancy.verified_domains as permissive for select to appointd_api
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()));
 create policy owner_all on tenancy.verified_domains as permissive for all to appointd_owner
-    using (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (organization_id = (select app.tenant()))
+    with check (organization_id = (select app.tenant()));
 create policy owner_delete on tenancy.verified_domains as permissive for delete to appointd_api
-    using (
-        organization_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{owner}'))
-    );
+    using (organization_id = (select app.tenant()) and (select app.role() = any ('{owner}')));
 
 grant select, delete on tenancy.verified_domains to appointd_api;
 grant select, delete on tenancy.verified_domains to appointd_gate;
@@ -1124,8 +959,8 @@ begin
     if not tenancy.host_admits(organization_id) then
         return 'unknown';
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
-    execute format('set local app.account_id = %L', joining_account);
+    perform app.set_tenant(organization_id);
+    perform app.set_account(joining_account);
     -- Deleted first: of two that accept at the same time, one finds it.
     delete from tenancy.invitations as i
     where
@@ -1218,7 +1053,7 @@ begin
         where exists (select from tenancy.organizations as o where o.id = u.organization_id)
         order by u.organization_id
     loop
-        execute format('set local app.tenant_id = %L', counted.organization_id);
+        perform app.set_tenant(counted.organization_id);
         insert into tenancy.usage_days as d (day, requests)
         values (tenancy.usage_day(), counted.amount)
         on conflict (tenant_id, day) do update set requests = d.requests + excluded.requests;
@@ -1228,6 +1063,33 @@ $$;
 
 alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
 grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_door;
+
+
+-- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
+-- and its name: for what only they are told.
+create function tenancy.admin_addresses()
+returns table(email text, organization text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email, o.name
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = (select app.tenant())
+        and m.role in ('owner', 'admin')
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by m.account_id
+    limit 20;
+end
+$$;
+
+alter function tenancy.admin_addresses() owner to appointd_gate;
+grant execute on function tenancy.admin_addresses() to appointd_worker;
 
 
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
@@ -1241,7 +1103,7 @@ declare
     allowed integer;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select p.requests_per_minute into allowed
     from tenancy.subscriptions as s
     join tenancy.plans as p on p.plan_type = s.plan_type
@@ -1259,7 +1121,7 @@ begin
                     and k.revoked_at is null
             )
         );
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
     return allowed;
 end
 $$;
@@ -1275,7 +1137,7 @@ returns boolean
 language plpgsql
 as $$
 declare
-    kept constant text := nullif(current_setting('app.tenant_id', true), '');
+    kept constant uuid := app.tenant();
     membership record;
     bound boolean := false;
     joining_is_exclusive boolean;
@@ -1286,8 +1148,8 @@ begin
     end if;
     -- Concurrent joins of one account wait for each other here, so that the second counts the first.
     perform from identity.accounts as a where a.id = account_id for no key update;
-    execute format('set local app.account_id = %L', account_id);
-    execute format('set local app.tenant_id = %L', joining);
+    perform app.set_account(account_id);
+    perform app.set_tenant(joining);
     select s.exclusive_members into joining_is_exclusive from tenancy.settings as s where s.tenant_id = joining;
     for membership in
         select m.tenant_id, m.role
@@ -1301,7 +1163,7 @@ begin
             and m.status = 'active'
             and o.status = 'active'
     loop
-        execute format('set local app.tenant_id = %L', membership.tenant_id);
+        perform app.set_tenant(membership.tenant_id);
         select s.exclusive_members into exclusive from tenancy.settings as s where s.tenant_id = membership.tenant_id;
         bound :=
             bound
@@ -1309,7 +1171,7 @@ begin
             -- An organization that is being created has no settings yet.
             or (coalesce(joining_is_exclusive, false) and role <> 'owner');
     end loop;
-    execute format('set local app.tenant_id = %L', coalesce(kept, ''));
+    perform app.set_tenant(kept);
     return bound;
 end
 $$;
@@ -1326,13 +1188,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
-    actor constant text := coalesce(current_setting('app.account_id', true), '');
+    tenant constant uuid := app.tenant();
+    actor constant uuid := app.account();
     wanted record;
     holder uuid;
     kept boolean;
 begin
-    if current_setting('app.role', true) is distinct from 'owner' then
+    if app.role() is distinct from 'owner' then
         raise exception 'role too low' using errcode = 'AP403';
     end if;
     select d.domain, d.challenge into wanted
@@ -1358,8 +1220,8 @@ begin
     end if;
     if holder <> tenant then
         -- The present holder keeps the domain while its record is in the DNS as well, and while it may use it.
-        execute format('set local app.tenant_id = %L', holder);
-        execute format('set local app.account_id = %L', '');
+        perform app.set_tenant(holder);
+        perform app.set_account(null);
         kept := app.has_feature(holder, 'custom_branding')
             and exists (select from tenancy.organizations as o where o.id = holder and o.status <> 'deleted')
             and exists (
@@ -1370,8 +1232,8 @@ begin
             -- Logged as a change by the system: the holder must not learn who has the domain now.
             update tenancy.domains as d set verified_at = null where d.tenant_id = holder and d.domain = wanted.domain;
         end if;
-        execute format('set local app.tenant_id = %L', tenant);
-        execute format('set local app.account_id = %L', actor);
+        perform app.set_tenant(tenant);
+        perform app.set_account(actor);
         if kept then
             return 'taken';
         end if;
@@ -1396,7 +1258,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     place record;
     next_day date;
     began timestamptz;
@@ -1466,16 +1328,16 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    if nullif(current_setting('app.role', true), '') is not null and tenant::text is distinct from entered then
+    if app.role() is not null and tenant is distinct from entered then
         raise exception 'this transaction has entered another tenant'
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if (channel in ('email', 'sms')) is not true then
         raise exception 'unknown channel' using errcode = 'invalid_parameter_value';
     end if;
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     insert into tenancy.usage_days as d (day, requests, emails, emails_failed, sms)
     select
         tenancy.usage_day(), 0, (channel = 'email' and not failed)::integer, (channel = 'email' and failed)::integer,
@@ -1487,7 +1349,7 @@ begin
         emails = d.emails + excluded.emails,
         emails_failed = d.emails_failed + excluded.emails_failed,
         sms = d.sms + excluded.sms;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -1540,7 +1402,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    founder constant uuid := nullif(current_setting('app.account_id', true), '')::uuid;
+    founder constant uuid := app.account();
 begin
     perform app.stay_outside();
     if founder is null then
@@ -1570,12 +1432,12 @@ as $$
 declare
     until timestamptz;
 begin
-    if current_setting('app.role', true) is distinct from 'owner' then
+    if app.role() is distinct from 'owner' then
         raise exception 'role too low' using errcode = 'AP403';
     end if;
     update tenancy.organizations as o
     set status = 'deleted', deleted_at = now(), purge_after = now() + grace
-    where o.id = current_setting('app.tenant_id')::uuid
+    where o.id = app.tenant()
     returning o.purge_after into until;
     return until;
 end
@@ -1610,13 +1472,13 @@ begin
         )
         returning v.domain, v.organization_id
     loop
-        execute format('set local app.tenant_id = %L', due.organization_id);
+        perform app.set_tenant(due.organization_id);
         return query
         select due.domain, due.organization_id, d.challenge
         from tenancy.domains as d
         where d.tenant_id = due.organization_id and d.domain = due.domain;
     end loop;
-    execute format('set local app.tenant_id = %L', '');
+    perform app.set_tenant(null);
 end
 $$;
 
@@ -1631,9 +1493,9 @@ returns void
 language plpgsql
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    execute format('set local app.tenant_id = %L', tenant);
+    perform app.set_tenant(tenant);
     -- Deletes the invitations of the keys as well: tenancy.end_handed_out_by_key.
     update tenancy.api_keys as k
     set revoked_at = now()
@@ -1641,7 +1503,7 @@ begin
     delete from tenancy.invitations as i where i.tenant_id = tenant and i.created_by = giver;
     delete from scheduling.calendar_feeds as f where f.tenant_id = tenant and f.created_by = giver;
     perform messaging.end_endpoints(tenant, giver);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
 end
 $$;
 
@@ -1656,13 +1518,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
-    execute format('set local app.tenant_id = %L', new.tenant_id);
+    perform app.set_tenant(new.tenant_id);
     delete from tenancy.invitations as i where i.tenant_id = new.tenant_id and i.created_by = new.id;
     delete from scheduling.calendar_feeds as f where f.tenant_id = new.tenant_id and f.created_by = new.id;
     perform messaging.end_endpoints(new.tenant_id, new.id);
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -1682,7 +1544,7 @@ begin
         select p.event_days
         from tenancy.subscriptions as s
         join tenancy.plans as p on p.plan_type = s.plan_type
-        where s.tenant_id = nullif(current_setting('app.tenant_id', true), '')::uuid
+        where s.tenant_id = app.tenant()
     );
 end
 $$;
@@ -1718,7 +1580,7 @@ returns void
 language plpgsql
 as $$
 begin
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     insert into tenancy.organizations (id, name, slug, subdomain, time_zone)
     values (organization_id, name, slug, subdomain, time_zone);
     insert into tenancy.subscriptions (plan_type, disabled_features) values (plan_type, disabled_features);
@@ -1762,7 +1624,7 @@ begin
     if not tenancy.host_admits(organization_id) then
         return;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     select i.email, i.role, o.name, a.id
     into email, role, organization_name, account_id
     from tenancy.invitations as i
@@ -1814,13 +1676,13 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    entered constant text := coalesce(current_setting('app.tenant_id', true), '');
+    entered constant uuid := app.tenant();
 begin
     if tg_op = 'DELETE' or new.role = 'customer' then
         perform tenancy.end_handed_out(old.tenant_id, old.account_id);
         return null;
     end if;
-    execute format('set local app.tenant_id = %L', new.tenant_id);
+    perform app.set_tenant(new.tenant_id);
     update tenancy.api_keys as k
     set role = new.role
     where
@@ -1848,7 +1710,7 @@ begin
         from tenancy.api_keys as k
         where k.tenant_id = new.tenant_id and k.created_by = new.account_id and k.revoked_at is null;
     end if;
-    execute format('set local app.tenant_id = %L', entered);
+    perform app.set_tenant(entered);
     return null;
 end
 $$;
@@ -1989,9 +1851,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     delete from tenancy.members as m
-    where m.tenant_id = organization_id and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid;
+    where m.tenant_id = organization_id and m.account_id = app.account();
     return found;
 end
 $$;
@@ -2036,33 +1898,6 @@ $$;
 alter function tenancy.may_give(text,text) owner to appointd_gate;
 
 
--- The verified e-mail addresses of the active members with one of these roles in the organization that the worker has
--- entered, at most 20, and its name: for what only they are told.
-create function tenancy.member_addresses(roles text[])
-returns table(email text, organization text)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email, o.name
-    from tenancy.members as m
-    join tenancy.organizations as o on o.id = m.tenant_id
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and m.role = any (roles)
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by m.account_id
-    limit 20;
-end
-$$;
-
-alter function tenancy.member_addresses(text[]) owner to appointd_gate;
-grant execute on function tenancy.member_addresses(text[]) to appointd_worker;
-
-
 -- What the organization in the context has nine tenths or more of, of what its plan allows: providers, members,
 -- api_keys. For its admins and the worker; for others nothing.
 create function tenancy.near_limits()
@@ -2071,9 +1906,9 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
-    if not coalesce(current_setting('app.role', true) in ('admin', 'owner', 'worker'), false) then
+    if not coalesce(app.role() in ('admin', 'owner', 'worker'), false) then
         return;
     end if;
     return query
@@ -2103,28 +1938,20 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     lapsed boolean;
-    changed boolean;
 begin
     perform app.stay_outside();
     update tenancy.verified_domains as v
     set missing_since = case when seen then null else coalesce(v.missing_since, now()) end
-    from tenancy.verified_domains as before
-    where
-        v.domain = note_domain.domain
-        and v.organization_id = note_domain.organization_id
-        and before.domain = v.domain
-    returning v.missing_since <= now() - interval '7 days', v.missing_since is distinct from before.missing_since
-    into lapsed, changed;
-    if changed or lapsed then
-        execute format('set local app.tenant_id = %L', organization_id);
-        if lapsed then
-            delete from tenancy.verified_domains as v
-            where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
-        end if;
+    where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id
+    returning v.missing_since <= now() - interval '7 days' into lapsed;
+    if lapsed then
+        perform app.set_tenant(organization_id);
+        delete from tenancy.verified_domains as v
+        where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
         update tenancy.domains as d
-        set verified_at = case when lapsed then null else d.verified_at end, updated_at = now()
+        set verified_at = null
         where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
-        execute format('set local app.tenant_id = %L', '');
+        perform app.set_tenant(null);
     end if;
     return coalesce(lapsed, false);
 end
@@ -2163,12 +1990,12 @@ begin
         return null;
     end if;
     -- Only some plans include a domain of one's own.
-    execute format('set local app.tenant_id = %L', found_id);
+    perform app.set_tenant(found_id);
     if not app.has_feature(found_id, 'custom_branding') then
         found_id := null;
     end if;
     -- The organization was found, not entered.
-    set local app.tenant_id = '';
+    perform app.set_tenant(null);
     return found_id;
 end
 $$;
@@ -2201,6 +2028,30 @@ alter function tenancy.organizations_in_day(interval,interval) owner to appointd
 grant execute on function tenancy.organizations_in_day(interval,interval) to appointd_worker;
 
 
+-- The e-mail addresses of the owners of the organization in the context, if they are verified. For the worker.
+create function tenancy.owners_to_tell()
+returns setof text
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email
+    from tenancy.members as m
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = app.tenant()
+        and m.role = 'owner'
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by a.email;
+end
+$$;
+
+alter function tenancy.owners_to_tell() owner to appointd_gate;
+grant execute on function tenancy.owners_to_tell() to appointd_worker;
+
+
 -- Public data of an active organization, found by host or else by slug (if both are given they have to agree): one row,
 -- all null if none is found.
 create function tenancy.public_face(
@@ -2220,7 +2071,7 @@ declare
     wanted constant uuid := case when host is not null then tenancy.organization_at(host) else by_slug end;
 begin
     perform app.stay_outside();
-    execute format('set local app.tenant_id = %L', coalesce(wanted::text, ''));
+    perform app.set_tenant(wanted);
     select o.id, coalesce(b.display_name, o.name), o.slug, o.time_zone, s.language, s.date_format, s.time_format
     into id, name, organization_slug, time_zone, language, date_format, time_format
     from tenancy.organizations as o
@@ -2257,13 +2108,13 @@ begin
         from tenancy.members as m
         where
             m.tenant_id = organization_id
-            and m.account_id = nullif(current_setting('app.account_id', true), '')::uuid
+            and m.account_id = app.account()
             and m.role = 'owner'
             and m.status = 'active'
     ) then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', organization_id);
+    perform app.set_tenant(organization_id);
     update tenancy.organizations as o
     set status = 'active', deleted_at = null, purge_after = null
     where o.id = organization_id and o.status = 'deleted' and o.purge_after > now();
@@ -2282,8 +2133,8 @@ language plpgsql
 as $$
 begin
     new.created_by := coalesce(
-        nullif(current_setting('app.account_id', true), '')::uuid,
-        nullif(current_setting('app.key_id', true), '')::uuid,
+        app.account(),
+        app.api_key(),
         old.created_by
     );
     return new;
@@ -2299,7 +2150,7 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
     held text;
     maker uuid;
 begin
@@ -2349,11 +2200,11 @@ begin
     if asked is null then
         return false;
     end if;
-    execute format('set local app.tenant_id = %L', asked);
+    perform app.set_tenant(asked);
     select trusts_origin.origin = any (s.trusted_origins) into trusted
     from tenancy.settings as s
     where s.tenant_id = asked;
-    set local app.tenant_id = '';
+    perform app.set_tenant(null);
     return coalesce(trusted, false);
 end
 $$;
@@ -2369,7 +2220,7 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    tenant constant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    tenant constant uuid := app.tenant();
 begin
     return greatest(
         (select (now() at time zone o.time_zone)::date from tenancy.organizations as o where o.id = tenant),

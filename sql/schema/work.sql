@@ -12,7 +12,7 @@ grant usage on schema work to appointd_gate;
 -- The steps of a task.
 create table work.checklist_items (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7: the order of the steps.
     id uuid not null,
     -- The task.
@@ -34,41 +34,22 @@ create index checklist_items_task_idx on work.checklist_items using btree (tenan
 alter table work.checklist_items enable row level security, force row level security;
 
 create policy plan_feature on work.checklist_items as restrictive for all to appointd_api
-    using (
-        select app.has_feature(
-            (select nullif(current_setting('app.tenant_id', true), '')::uuid), 'tasks'
-        ) as has_feature
-    );
+    using (select app.has_feature((select app.tenant()), 'tasks') as has_feature);
 create policy tenant_floor on work.checklist_items as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on work.checklist_items as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on work.checklist_items as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on work.checklist_items as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on work.checklist_items as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on work.checklist_items as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on work.checklist_items to appointd_api;
 grant insert (id, task_id, text, done) on work.checklist_items to appointd_api;
@@ -83,7 +64,7 @@ for each row execute function messaging.record_event('checklist_item', 'viewer',
 -- What members say about a task.
 create table work.comments (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, so that the order of ids is the order of creation.
     id uuid not null,
     -- The task.
@@ -93,9 +74,7 @@ create table work.comments (
     -- The accounts of members who are mentioned, at most 20. They stay when a member leaves: it was said to them.
     mentions uuid[] not null default '{}'::uuid[],
     -- The account or API key that said it. Filled from the context.
-    author_id uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    author_id uuid default coalesce(app.account(), app.api_key()),
     -- When.
     created_at timestamptz not null default now(),
     constraint comments_pkey primary key (tenant_id, id),
@@ -110,38 +89,25 @@ create index comments_task_idx on work.comments using btree (tenant_id, task_id,
 alter table work.comments enable row level security, force row level security;
 
 create policy plan_feature on work.comments as restrictive for all to appointd_api
-    using (
-        select app.has_feature(
-            (select nullif(current_setting('app.tenant_id', true), '')::uuid), 'tasks'
-        ) as has_feature
-    );
+    using (select app.has_feature((select app.tenant()), 'tasks') as has_feature);
 create policy tenant_floor on work.comments as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy author_delete on work.comments as permissive for delete to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and ((select current_setting('app.role', true)) = any ('{staff,manager,admin,owner}'))
-        and author_id = (select nullif(current_setting('app.account_id', true), '')::uuid)
+        tenant_id = (select app.tenant())
+        and ((select app.role()) = any ('{staff,manager,admin,owner}'))
+        and author_id = (select app.account())
     );
 create policy manager_delete on work.comments as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{manager,admin,owner}')));
 create policy owner_all on work.comments as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on work.comments as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on work.comments as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on work.comments to appointd_api;
 grant insert (id, task_id, text, mentions) on work.comments to appointd_api;
@@ -156,7 +122,7 @@ for each row execute function messaging.record_event('task_comment', 'viewer', '
 -- organization, and goes when the object goes.
 create table work.task_links (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The task.
     task_id uuid not null,
     -- The id of the object, of every kind.
@@ -206,32 +172,19 @@ create index task_links_service_idx on work.task_links using btree (tenant_id, s
 alter table work.task_links enable row level security, force row level security;
 
 create policy plan_feature on work.task_links as restrictive for all to appointd_api
-    using (
-        select app.has_feature(
-            (select nullif(current_setting('app.tenant_id', true), '')::uuid), 'tasks'
-        ) as has_feature
-    );
+    using (select app.has_feature((select app.tenant()), 'tasks') as has_feature);
 create policy tenant_floor on work.task_links as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on work.task_links as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on work.task_links as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on work.task_links as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on work.task_links as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on work.task_links to appointd_api;
 grant insert (task_id, contact_id, appointment_id, service_id, provider_id) on work.task_links to appointd_api;
@@ -245,7 +198,7 @@ referencing old table as gone for each statement execute function work.touch_lin
 -- Tags of tasks. A table, because under policies no index serves the comparison of arrays.
 create table work.task_tags (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The task.
     task_id uuid not null,
     -- The tag, 1 to 50 characters.
@@ -261,32 +214,19 @@ create index task_tags_tag_idx on work.task_tags using btree (tenant_id, tag, ta
 alter table work.task_tags enable row level security, force row level security;
 
 create policy plan_feature on work.task_tags as restrictive for all to appointd_api
-    using (
-        select app.has_feature(
-            (select nullif(current_setting('app.tenant_id', true), '')::uuid), 'tasks'
-        ) as has_feature
-    );
+    using (select app.has_feature((select app.tenant()), 'tasks') as has_feature);
 create policy tenant_floor on work.task_tags as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on work.task_tags as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on work.task_tags as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on work.task_tags as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on work.task_tags as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on work.task_tags to appointd_api;
 grant insert (task_id, tag) on work.task_tags to appointd_api;
@@ -298,7 +238,7 @@ for each row execute function operations.record_change();
 -- What members have to do.
 create table work.tasks (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- UUIDv7, so that the order of ids is the order of creation.
     id uuid not null,
     -- What is to be done, 1 to 200 characters.
@@ -331,9 +271,7 @@ create table work.tasks (
     -- The task after whose completion this one was made; null: none.
     follows_id uuid,
     -- The account or API key that made it; null: the system. Filled from the context.
-    created_by uuid default coalesce(
-        nullif(current_setting('app.account_id', true), ''), nullif(current_setting('app.key_id', true), '')
-    )::uuid,
+    created_by uuid default coalesce(app.account(), app.api_key()),
     -- When it was made.
     created_at timestamptz not null default now(),
     -- When the task, its tags, its links or its checklist last changed. Its place on the board does not count.
@@ -372,41 +310,22 @@ create index tasks_updated_idx on work.tasks using btree (tenant_id, updated_at)
 alter table work.tasks enable row level security, force row level security;
 
 create policy plan_feature on work.tasks as restrictive for all to appointd_api
-    using (
-        select app.has_feature(
-            (select nullif(current_setting('app.tenant_id', true), '')::uuid), 'tasks'
-        ) as has_feature
-    );
+    using (select app.has_feature((select app.tenant()), 'tasks') as has_feature);
 create policy tenant_floor on work.tasks as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on work.tasks as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_delete on work.tasks as permissive for delete to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_insert on work.tasks as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on work.tasks as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on work.tasks as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select, delete on work.tasks to appointd_api;
 grant insert (
@@ -450,11 +369,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Those who assign a task to themselves know it.
-    if new.assignee_id::text = current_setting('app.account_id', true) then
+    if new.assignee_id = app.account() then
         return null;
     end if;
     perform messaging.emit(
-        'task.assigned', 'viewer', new.tenant_id::text, new.id, to_jsonb(new) - array['tenant_id', 'board_position'],
+        'task.assigned', 'viewer', new.tenant_id, new.id, to_jsonb(new) - array['tenant_id', 'board_position'],
         case when tg_op = 'UPDATE' then jsonb_build_object('assignee_id', old.assignee_id) end
     );
     return null;

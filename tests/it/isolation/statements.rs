@@ -1,8 +1,10 @@
 //! The second wall: with the policies taken away, the statements' own `tenant_id = $1` still separates tenants. And the
 //! mutations: a part of the first wall that is taken away is noticed.
 
+use std::fs;
+
 use crate::{
-    db::statements::files,
+    db::statements::{files, files_below, root},
     harness::{private_database, private_system, program::expect_serve_to_refuse, system, within},
     isolation::foreign,
 };
@@ -157,6 +159,24 @@ async fn statements_without_policies_keep_organizations_apart() {
     let api = system.connect("appointd_api").await;
     let rows = api.query("select distinct tenant_id from crm.contacts", &[]).await.expect("rows");
     assert!(rows.len() > 5, "{}", rows.len());
+}
+
+/// Every role may change settings with names of ours: these decide nothing about whose rows are seen.
+#[test]
+fn no_sql_reads_the_context_from_a_setting_of_all() {
+    const KNOWN: [&str; 3] = ["request_id", "host", "restoring"];
+    for path in files_below(&root().join("sql"), "sql") {
+        let text = fs::read_to_string(&path).expect("a file");
+        if path.ends_with("setup/unsealed.sql") {
+            continue;
+        }
+        for before in ["current_setting('app.", "current_setting(''app.", "set local app.", "set_config('app."] {
+            for name in text.split(before).skip(1) {
+                let known = KNOWN.iter().any(|known| name.starts_with(known));
+                assert!(known, "{}: {before}{}", path.display(), name.chars().take(20).collect::<String>());
+            }
+        }
+    }
 }
 
 #[tokio::test]
