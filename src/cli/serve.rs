@@ -379,14 +379,13 @@ async fn check(client: &Client, role: &str) -> Result<(), Box<dyn Error>> {
     if migrated_ever && sealed && !can_enter {
         mistakes.push(
             "appointd_gate may not set backtrace_functions, where the context is kept; run sql/setup/roles.sql as a \
-             superuser, or, where there is none, sql/setup/unsealed.sql as appointd_owner"
+             superuser, or, without one, sql/setup/unsealed.sql as appointd_owner"
                 .to_owned(),
         );
     }
     if can_forge && !above_policies {
-        mistakes.push(format!(
-            "{role} may set backtrace_functions, and so act in any organization; revoke it"
-        ));
+        mistakes
+            .push(format!("{role} may set backtrace_functions, and so act in any organization; revoke it"));
     }
     if migrated_ever && !sealed && role == Database::Server.role() {
         tracing::warn!(

@@ -84,7 +84,8 @@ select
         where
             n.nspname = 'app'
             and f.proname = 'context'
-            and pg_catalog.pg_get_function_sqlbody(f.oid) = 'RETURN current_setting(''backtrace_functions''::text)'
+            and lower(pg_catalog.pg_get_function_sqlbody(f.oid))
+            = 'return current_setting(''backtrace_functions''::text)'
     ) as sealed,
     (
         select pg_catalog.has_parameter_privilege(gate.oid, 'backtrace_functions', 'set')

@@ -112,9 +112,11 @@ async fn installation_without_superuser_has_no_finding() {
     // An organization is made, and entered.
     let id = "018f0000-0000-7000-8000-000000000001";
     let door = connect(&cluster, "appointd_door", "appointd").await;
-    door.batch_execute(&format!("select identity.register('{id}', 'a@a.example', 'x', null, '{id}', 'A', 'a-a', 'UTC')"))
-        .await
-        .expect("an organization");
+    door.batch_execute(&format!(
+        "select identity.register('{id}', 'a@a.example', 'x', null, '{id}', 'A', 'a-a', 'UTC')"
+    ))
+    .await
+    .expect("an organization");
     connect(&cluster, "postgres", "appointd")
         .await
         .batch_execute(&format!(

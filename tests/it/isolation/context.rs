@@ -35,14 +35,15 @@ async fn forged_setting_shows_nothing() {
     tenant.furnished().await;
     other.furnished().await;
     let api = system().connect("appointd_api").await;
-    let context = |tenant: &Tenant| {
-        format!("{},{},,,owner", tenant.id.simple(), tenant.owner.account.simple())
-    };
+    let context =
+        |tenant: &Tenant| format!("{},{},,,owner", tenant.id.simple(), tenant.owner.account.simple());
     // What the server's role may set decides nothing.
     for forged in [context(&tenant), context(&other), String::new(), "not a context".to_owned()] {
-        api.batch_execute(&format!("begin; set local app.context = '{forged}'; set local app.role = 'owner'"))
-            .await
-            .expect("a setting");
+        api.batch_execute(&format!(
+            "begin; set local app.context = '{forged}'; set local app.role = 'owner'"
+        ))
+        .await
+        .expect("a setting");
         for table in ["crm.contacts", "scheduling.appointments", "scheduling.claims", "tenancy.members"] {
             assert_eq!(count(&api, table, "true").await, 0, "{table}: {forged}");
         }
@@ -162,8 +163,7 @@ async fn gate_function_does_not_move_its_caller_into_another_tenant() {
             let refusals = [&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, &SqlState::INSUFFICIENT_PRIVILEGE];
             assert!(error.code().is_some_and(|code| refusals.contains(&code)), "{call}: {error:?}");
         } else {
-            let row =
-                api.query_one("select app.tenant(), app.account()", &[]).await.expect("a context");
+            let row = api.query_one("select app.tenant(), app.account()", &[]).await.expect("a context");
             assert_eq!((row.get(0), row.get(1)), (tenant.id, tenant.owner.account), "{call}");
         }
         api.batch_execute("rollback").await.expect("a rollback");

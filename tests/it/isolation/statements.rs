@@ -170,7 +170,9 @@ fn no_sql_reads_the_context_from_a_setting_of_all() {
         if path.ends_with("setup/unsealed.sql") {
             continue;
         }
-        for before in ["current_setting('app.", "current_setting(''app.", "set local app.", "set_config('app."] {
+        for before in
+            ["current_setting('app.", "current_setting(''app.", "set local app.", "set_config('app."]
+        {
             for name in text.split(before).skip(1) {
                 let known = KNOWN.iter().any(|known| name.starts_with(known));
                 assert!(known, "{}: {before}{}", path.display(), name.chars().take(20).collect::<String>());

@@ -1,10 +1,10 @@
-//! Forging the context: what an attacker does who brings SQL into a request, a part of a statement or whole statements,
-//! to act in the other organization, of which they know every id. Each attempt is made before and after the statement of
-//! the request. What it shows is looked for in its answer, in the rest of the transaction, in what follows on the
-//! connection, and in the request of the next user.
+//! Forging the context: what an attacker does who brings SQL into a request, a part of a statement or whole
+//! statements, to act in the other organization, of which they know every id. Each attempt is made before and after the
+//! statement of the request. What it shows is looked for in its answer, in the rest of the transaction, in what follows
+//! on the connection, and in the request of the next user.
 //!
-//! The context stands in one parameter. Without the seal (sql/setup/unsealed.sql) it stands in another, which every role
-//! may set: there the attempts are seen to work, or they would prove nothing.
+//! The context stands in one parameter. Without the seal (sql/setup/unsealed.sql) it stands in another, which every
+//! role may set: there the attempts are seen to work, or they would prove nothing.
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -52,10 +52,11 @@ fn stopped_by_the_seal(parameter: &str, theirs: &Side) -> Vec<String> {
         format!("select f.* from (values (1)) as v (n) cross join lateral (select {call}) as f"),
         format!("select from crm.contacts where {call} is not null"),
         format!("select 1 union all select length({call})"),
-        format!("update crm.contacts set phone = phone where {call} is not null"),
         format!("update crm.contacts set phone = phone returning {call}"),
         format!("select query_to_xml('select {quoted}', true, true, '')"),
-        format!("select query_to_xml('select {quoted}', true, true, ''), query_to_xml('{all}', true, true, '')"),
+        format!(
+            "select query_to_xml('select {quoted}', true, true, ''), query_to_xml('{all}', true, true, '')"
+        ),
         format!("select * from ts_stat('select to_tsvector(''simple'', {quoted})')"),
         format!("explain analyze select {call}"),
         // Whole statements.
@@ -92,7 +93,9 @@ fn stopped_by_the_seal(parameter: &str, theirs: &Side) -> Vec<String> {
         format!("{set}; select table_to_xml('crm.contacts', true, true, '')"),
         format!("{set}; select last_name::integer from crm.contacts"),
         format!("{set}; select app.enter_scheduler('{there}', null, null); {set}"),
-        format!("{set}; select count(*) from crm.contacts as c where pg_notify('leak', c.id::text) is not null"),
+        format!(
+            "{set}; select count(*) from crm.contacts as c where pg_notify('leak', c.id::text) is not null"
+        ),
         format!("set local app.request_id = ''; set local app.restoring = 'on'; {set}"),
         format!("set local app.tenant_id = '{there}'; set local app.role = 'owner'; {set}"),
         format!("lock table crm.contacts in access share mode; {set}"),
@@ -112,7 +115,9 @@ fn stopped_otherwise(parameter: &str, ours: &Side, theirs: &Side) -> Vec<String>
         format!("alter role appointd_api set {parameter} = '{context}'"),
         format!("alter database appointd set {parameter} = '{context}'"),
         format!("alter function app.context() set {parameter} = '{context}'"),
-        format!("create function pg_temp.f() returns text language sql set {parameter} = '{context}' as 'select 1'"),
+        format!(
+            "create function pg_temp.f() returns text language sql set {parameter} = '{context}' as 'select 1'"
+        ),
         "create or replace function app.context() returns text language sql as 'select 1'".to_owned(),
         "create temp table contacts (id uuid)".to_owned(),
         "create schema forged".to_owned(),

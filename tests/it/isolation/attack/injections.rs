@@ -44,6 +44,7 @@ impl UnderWay<'_> {
                  where f.oid >= 16384
                    and not exists (select from pg_depend d where d.objid = f.oid and d.deptype = 'e')
                    and f.oid::regproc::text not in (
+                       'app.account', 'app.api_key', 'app.context', 'app.role', 'app.subject', 'app.tenant',
                        'app.begin_request', 'app.enter_account', 'app.refuse_leftovers', 'messaging.spend',
                        'tenancy.count_message', 'tenancy.near_limits', 'tenancy.voice'
                    )

@@ -235,11 +235,7 @@ pub const FUNCTIONS: &[Fault] = &[
         "a tenant from a setting where there is none",
         "create or replace function app.tenant() returns uuid language sql stable parallel safe return coalesce(nullif(split_part(app.context(), ',', 1), '')::uuid, nullif(current_setting('app.tenant_id', true), '')::uuid)",
     ),
-    fault(
-        "schema/drift",
-        "a context that is computed once",
-        "alter function app.context() immutable",
-    ),
+    fault("schema/drift", "a context that is computed once", "alter function app.context() immutable"),
     fault(
         "",
         "a host that is not checked",
