@@ -131,7 +131,7 @@ pub const POLICIES: &[Fault] = &[
     fault(
         "policies/unknown_setting",
         "a policy that trusts a setting of all",
-        "alter policy viewer_select on crm.contacts using (tenant_id = (select current_setting('app.tenant_id')::uuid))",
+        "alter policy viewer_select on crm.contacts using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))",
     ),
     fault(
         "policies/function_volatility",
