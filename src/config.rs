@@ -2,6 +2,7 @@
 //! no defaults and are never shown.
 
 mod database;
+mod mistakes;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -26,6 +27,7 @@ use crate::{
 };
 
 pub use database::Database;
+pub use mistakes::Mistakes;
 
 /// The validated settings.
 pub struct Settings {
@@ -101,10 +103,6 @@ pub struct RawSettings {
     pub log_level: Option<String>,
     pub log_format: Option<String>,
 }
-
-/// All errors in the settings, one line each.
-#[derive(Debug)]
-pub struct Mistakes(pub Vec<String>);
 
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 pub const DEFAULT_CONNECTIONS: usize = 16;

@@ -130,7 +130,8 @@ impl Module for Scheduling {
             paths: &["/my/waitlist"],
         },
     ];
-    const DELETED: &[&str] = &["service", "provider", "resource", "closure", "time_off", "waitlist_entry", "calendar_feed"];
+    const DELETED: &[&str] =
+        &["service", "provider", "resource", "closure", "time_off", "waitlist_entry", "calendar_feed"];
     const PROBLEMS: &[ProblemCode] = codes::PROBLEMS;
     const FIELDS: &[FieldCode] = codes::FIELDS;
 

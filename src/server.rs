@@ -8,6 +8,7 @@ mod counting;
 mod docs;
 mod operator;
 mod places;
+mod stop_signal;
 mod upkeep;
 
 use std::{
@@ -33,7 +34,6 @@ use poem::{
 };
 use tokio::{
     runtime,
-    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     time::{sleep, timeout},
 };
@@ -77,6 +77,7 @@ use counting::{write_counts, write_down};
 pub use docs::{Demo, Examples};
 pub use operator::{OperatorListener, Shown};
 pub use places::{Capacity, Place, Places};
+pub use stop_signal::StopSignal;
 use upkeep::Tools;
 
 /// The stack of a thread that answers requests, in bytes, as much as a main thread has: without optimization the
@@ -177,25 +178,6 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
     counts: Option<Arc<WorkCounts>>,
     live: Arc<Live>,
-}
-
-/// Ctrl-C and SIGTERM. While it exists, they no longer end the process by themselves.
-pub struct StopSignal {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl StopSignal {
-    pub fn listen() -> io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    pub async fn received(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }
 
 type Job = (TcpStream, SocketAddr, Place);

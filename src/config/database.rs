@@ -1,6 +1,6 @@
 //! The database URLs among the settings.
 
-use super::Mistakes;
+use super::mistakes::Mistakes;
 use crate::db::{DatabaseUrl, UrlError};
 
 /// A database URL among the settings, by the role it is for.

@@ -237,7 +237,17 @@ impl Operation {
         let takes_if_match = operation.as_object().is_some_and(description::takes_if_match);
         let announcement =
             deprecation::HEADERS.iter().filter_map(|name| announced(operation, name)).collect();
-        Self { id, path, query, has_body, scope, wants_credentials, has_version, takes_if_match, announcement }
+        Self {
+            id,
+            path,
+            query,
+            has_body,
+            scope,
+            wants_credentials,
+            has_version,
+            takes_if_match,
+            announcement,
+        }
     }
 }
 

@@ -217,7 +217,8 @@ async fn rules_are_listed_explained_and_run_in_psql() {
     }
     // In the order and form a person at psql has them, by one psql: it starts slowly.
     let mut psql = Command::new("psql");
-    psql.args(["-X", "-At", "-v", "ON_ERROR_STOP=1"]).arg(system().cluster.url("appointd_auditor", "appointd"));
+    psql.args(["-X", "-At", "-v", "ON_ERROR_STOP=1"])
+        .arg(system().cluster.url("appointd_auditor", "appointd"));
     for rule in wall_audit::rules() {
         psql.arg("-f").arg(format!("{}/sql/audit/{}.sql", env!("CARGO_MANIFEST_DIR"), rule.id));
         psql.arg("-c").arg(format!("\\echo = {}", rule.id));

@@ -140,21 +140,28 @@ async fn slot_listing_beyond_its_size_names_the_longest_period() {
     let path = |to: &str| {
         format!("/api/v1/services/{service}/slots?from=2031-05-01T00:00:00Z&to={to}&include=unavailable")
     };
-    let refused = tenant.viewer.get(&path("2031-05-30T00:00:00Z")).await;
+    // A busy machine computes for longer than it may; the size is what counts here.
+    let get = async |path: String| loop {
+        let answer = tenant.viewer.get(&path).await;
+        if answer.body["code"] != "computation_timeout" {
+            break answer;
+        }
+    };
+    let refused = get(path("2031-05-30T00:00:00Z")).await;
     let detail = refused.body["errors"][0]["detail"].as_str().unwrap_or_default().to_owned();
     refused.invalid("to", "period_too_long");
     let longest: chrono::DateTime<chrono::Utc> = detail
         .split(' ')
         .find_map(|word| word.trim_end_matches([',', '.', ';']).parse().ok())
         .expect("an instant");
-    let whole = tenant.viewer.get(&path(&longest.format("%FT%TZ").to_string())).await;
+    let whole = get(path(&longest.format("%FT%TZ").to_string())).await;
     assert!((2_000_000..=2 * 1024 * 1024).contains(&whole.text.len()), "{}", whole.text.len());
     let minutes = (longest
         - "2031-05-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().expect("an instant"))
     .num_minutes();
     assert_eq!(starts(&whole.expect(200)).len(), usize::try_from(minutes).expect("few"));
     let longer = longest + chrono::TimeDelta::minutes(1);
-    tenant.viewer.get(&path(&longer.format("%FT%TZ").to_string())).await.invalid("to", "period_too_long");
+    get(path(&longer.format("%FT%TZ").to_string())).await.invalid("to", "period_too_long");
 }
 
 #[tokio::test]
