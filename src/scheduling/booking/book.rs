@@ -259,8 +259,5 @@ pub async fn with_alternatives(
         to: order.start,
         now,
     };
-    match alternatives::near(db, context, query).await {
-        Ok(alternatives) => problem.with_extension(&alternatives).into(),
-        Err(failure) => failure,
-    }
+    alternatives::add_to(problem, alternatives::near(db, context, query)).await
 }

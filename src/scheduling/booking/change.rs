@@ -27,7 +27,11 @@ use crate::{
     },
     messaging::mail::Mailer,
     scheduling::slots::{
-        alternatives, availability::Claim, load::AvailabilityQuery, problems::contact_busy, setback::Setback,
+        alternatives::{self, Alternatives},
+        availability::Claim,
+        load::AvailabilityQuery,
+        problems::contact_busy,
+        setback::Setback,
     },
     sql,
 };
@@ -89,24 +93,34 @@ pub async fn change(
     let changed = attempt(db, mailer, context, |tx, _| change_now(tx, id, changes, precondition)).await;
     match (changed, changes.contact_id) {
         (Err(Failure::Problem(problem)), Some(contact)) if problem.code == "contact_busy" => {
-            let row = db.optional(context, GET, &[&id]).await?;
-            let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-            // The providers of a visit may change when it is moved.
-            let provider = appointment.segments.is_none().then_some(appointment.provider_id);
-            let query = AvailabilityQuery {
-                services: &appointment.services(),
-                providers: provider.as_slice(),
-                contacts: &[contact],
-                ignored: &[id],
-                from: appointment.starts_at,
-                to: appointment.starts_at,
-                now,
-            };
-            let others = alternatives::near(db, context, query).await?;
-            Err(problem.with_extension(&others).into())
+            Err(alternatives::add_to(problem, others(db, context, id, contact, now)).await)
         }
         (changed, _) => changed,
     }
+}
+
+/// Starts near the appointment's to which it can be moved for the contact.
+async fn others(
+    db: &Db,
+    context: Context,
+    id: Uuid,
+    contact: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Alternatives, Failure> {
+    let row = db.optional(context, GET, &[&id]).await?;
+    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    // The providers of a visit may change when it is moved.
+    let provider = appointment.segments.is_none().then_some(appointment.provider_id);
+    let query = AvailabilityQuery {
+        services: &appointment.services(),
+        providers: provider.as_slice(),
+        contacts: &[contact],
+        ignored: &[id],
+        from: appointment.starts_at,
+        to: appointment.starts_at,
+        now,
+    };
+    alternatives::near(db, context, query).await
 }
 
 async fn change_now(

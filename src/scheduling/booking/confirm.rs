@@ -88,26 +88,14 @@ pub async fn confirm_alone(
     match confirmed {
         Ok(appointment) => Ok((appointment, before.into_inner() || once.is_replay())),
         Err(Failure::Problem(problem)) if problem.code == "contact_busy" => {
-            Err(with_alternatives(db, context, confirmation, problem).await)
+            Err(alternatives::add_to(problem, others(db, context, confirmation)).await)
         }
         Err(failure) => Err(failure),
     }
 }
 
-/// The error for a contact that is busy, with starts at which it is not.
-async fn with_alternatives(
-    db: &Db,
-    context: Context,
-    confirmation: &Confirmation<'_>,
-    problem: Problem,
-) -> Failure {
-    match alternatives(db, context, confirmation).await {
-        Ok(alternatives) => problem.with_extension(&alternatives).into(),
-        Err(failure) => failure,
-    }
-}
-
-async fn alternatives(
+/// Starts at which the contact is not busy.
+async fn others(
     db: &Db,
     context: Context,
     confirmation: &Confirmation<'_>,

@@ -61,10 +61,7 @@ impl Refused {
             to: self.start,
             now,
         };
-        match alternatives::near(db, context, query).await {
-            Ok(alternatives) => self.problem.with_extension(&alternatives).into(),
-            Err(failure) => failure,
-        }
+        alternatives::add_to(self.problem, alternatives::near(db, context, query)).await
     }
 }
 

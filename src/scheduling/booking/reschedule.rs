@@ -28,7 +28,7 @@ use crate::{
     scheduling::{
         hours::wall_time,
         slots::{
-            alternatives,
+            alternatives::{self, Alternatives},
             availability::{Availability, Enforcement},
             load::{self, AvailabilityQuery},
             problems::{no_series, service_unavailable, slot_problem},
@@ -148,24 +148,7 @@ pub async fn reschedule(
         Err(Failure::Problem(problem))
             if problem.errors.iter().any(|error| error.field == "starts_at") && !request.following =>
         {
-            let row = db.optional(context, GET, &[&id]).await?;
-            let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
-            // For a visit, only a requested provider must perform all services.
-            let provider = match appointment.segments {
-                Some(_) => request.provider_id,
-                None => request.provider_id.or(Some(appointment.provider_id)),
-            };
-            let query = AvailabilityQuery {
-                services: &appointment.services(),
-                providers: provider.as_slice(),
-                contacts: &[appointment.contact_id],
-                ignored: &[id],
-                from: request.starts_at.0,
-                to: request.starts_at.0,
-                now,
-            };
-            let others = alternatives::near(db, context, query).await?;
-            Err(problem.with_extension(&others).into())
+            Err(alternatives::add_to(problem, others(db, context, id, request, now)).await)
         }
         moved => {
             let (appointment, notices) = moved?;
@@ -173,6 +156,33 @@ pub async fn reschedule(
             Ok(appointment)
         }
     }
+}
+
+/// Starts near the requested one to which the appointment can be moved.
+async fn others(
+    db: &Db,
+    context: Context,
+    id: Uuid,
+    request: &Reschedule,
+    now: DateTime<Utc>,
+) -> Result<Alternatives, Failure> {
+    let row = db.optional(context, GET, &[&id]).await?;
+    let appointment = Appointment::from(row.ok_or_else(Problem::not_found)?);
+    // For a visit, only a requested provider must perform all services.
+    let provider = match appointment.segments {
+        Some(_) => request.provider_id,
+        None => request.provider_id.or(Some(appointment.provider_id)),
+    };
+    let query = AvailabilityQuery {
+        services: &appointment.services(),
+        providers: provider.as_slice(),
+        contacts: &[appointment.contact_id],
+        ignored: &[id],
+        from: request.starts_at.0,
+        to: request.starts_at.0,
+        now,
+    };
+    alternatives::near(db, context, query).await
 }
 
 /// Locks the appointment and, if requested, the later ones of its series. Returns each with its new start.

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     db::{Context, Db},
-    http::{computing, problem::Failure},
+    http::{
+        computing,
+        problem::{Failure, Problem},
+    },
 };
 
 /// What `slot_unavailable`, `contact_busy` and `slots_available` add to a problem.
@@ -41,6 +44,22 @@ const MOST_ALTERNATIVES: usize = 3;
 
 /// The weight of a search; see [`computing::place`].
 const ALTERNATIVES_WEIGHT: u32 = 100;
+
+/// The problem with the alternatives that are searched. They are optional: if the search fails, the problem is the
+/// answer without them.
+pub async fn add_to(
+    problem: Problem,
+    search: impl Future<Output = Result<Alternatives, Failure>>,
+) -> Failure {
+    match search.await {
+        Ok(alternatives) => problem.with_extension(&alternatives).into(),
+        Err(failure) => {
+            let failed = Problem::from(failure);
+            tracing::warn!(code = failed.code, refused = problem.code, "no alternatives could be searched");
+            problem.into()
+        }
+    }
+}
 
 /// Starts near the one of the query (`from`) that cannot be booked.
 pub async fn near(db: &Db, context: Context, query: AvailabilityQuery<'_>) -> Result<Alternatives, Failure> {

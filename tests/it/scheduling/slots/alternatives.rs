@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::booking::{APPOINTMENTS, BookingFixture, expect_sound_bookings};
+use crate::harness::booking::{APPOINTMENTS, BookingFixture, ThreadsTaken, expect_sound_bookings};
 
 #[tokio::test]
 async fn taken_start_is_refused_with_alternatives() {
@@ -197,4 +197,49 @@ async fn busy_contact_is_told_others_by_every_door() {
             fixture.act(&id, "cancel", json!({})).await.expect(200);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusal_whose_alternatives_cannot_be_searched_is_told_without_them() {
+    let fixture = BookingFixture::new().await;
+    let (tenant, staff) = (&fixture.tenant, &fixture.tenant.staff);
+    let of = |provider: &str, start: &str| {
+        let mut body = fixture.own_body(start);
+        body["provider_id"] = json!(provider);
+        body
+    };
+    let second = tenant.provider().await;
+    let hold = staff.post("/api/v1/holds", of(&fixture.provider, "2031-05-05T09:00:00Z")).await.created();
+    let mut body = of(&second, "2031-05-05T09:00:00Z");
+    body["contact_id"] = json!(fixture.contact);
+    staff.post(APPOINTMENTS, body).await.expect(201);
+    let mut body = of(&fixture.provider, "2031-05-05T09:30:00Z");
+    body["contact_id"] = json!(tenant.contact().await);
+    let theirs = staff.post(APPOINTMENTS, body.clone()).await.created();
+    let mut body = of(&second, "2031-05-05T09:30:00Z");
+    body["contact_id"] = json!(fixture.contact);
+    staff.post(APPOINTMENTS, body.clone()).await.expect(201);
+
+    let taken = ThreadsTaken::of(tenant.id);
+    let contact = json!({ "contact_id": fixture.contact });
+    let path = format!("{APPOINTMENTS}/{theirs}");
+    let (confirm, reschedule) = (format!("/api/v1/holds/{hold}/confirm"), format!("{path}/reschedule"));
+    let (booked, moved, changed, confirmed) = tokio::join!(
+        staff.post(APPOINTMENTS, body),
+        staff.post(&reschedule, json!({ "starts_at": "2031-05-05T09:10:00Z" })),
+        staff.patch(&path, contact.clone()),
+        staff.post(&confirm, contact.clone()),
+    );
+    taken.free().await;
+    for (answer, status, code) in [
+        (booked, 409, "slot_unavailable"),
+        (moved, 422, "invalid"),
+        (changed, 409, "contact_busy"),
+        (confirmed, 409, "contact_busy"),
+    ] {
+        let problem = answer.refused(status, code);
+        assert_eq!(problem.get("alternatives"), None, "{problem}");
+    }
+    // The search works again.
+    assert!(staff.patch(&path, contact).await.refused(409, "contact_busy")["alternatives"].is_array());
 }
