@@ -95,11 +95,7 @@ pub async fn confirm_alone(
 }
 
 /// Starts at which the contact is not busy.
-async fn others(
-    db: &Db,
-    context: Context,
-    confirmation: &Confirmation<'_>,
-) -> Result<Alternatives, Failure> {
+async fn others(db: &Db, context: Context, confirmation: &Confirmation<'_>) -> Result<Alternatives, Failure> {
     let known = if let Who::Known(contact) = confirmation.who { Some(contact) } else { None };
     let (service, provider, start, contact) = match &confirmation.held {
         HoldSelector::By(hold, _) => {

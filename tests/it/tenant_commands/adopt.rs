@@ -64,6 +64,22 @@ async fn adopting_twice_adds_only_new_rows() {
             json!({ "contacts": [{ "id": "1", "first_name": "www.evil.page", "last_name": "x" }] }),
             "contacts[0].first_name: expected no web or e-mail address",
         ),
+        (
+            json!({ "contacts": [{ "id": "1", "first_name": "x", "last_name": "www.evil.page" }] }),
+            "contacts[0].last_name: expected no web or e-mail address",
+        ),
+        (
+            json!({ "members": [{ "email": "x@y.example", "full_name": "evil.page", "role": "owner" }] }),
+            "members[0].full_name: expected no web or e-mail address",
+        ),
+        (
+            json!({ "services": [{ "id": "1", "name": "evil.page", "duration_minutes": 5, "slot_step_minutes": 5 }] }),
+            "services[0].name: expected no web or e-mail address",
+        ),
+        (
+            json!({ "organization": { "name": "evil.page", "slug": "default", "time_zone": "Europe/Berlin" } }),
+            "organization.name: expected no web or e-mail address",
+        ),
         // More than the plan allows: all of it or nothing.
         (
             json!({ "providers": (0..9).map(|n| json!({ "id": n.to_string(), "name": "P" })).collect::<Vec<_>>() }),
