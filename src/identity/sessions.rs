@@ -94,9 +94,22 @@ row! {
     }
 }
 
+named_enum! {
+    /// What became of a refresh token.
+    RefreshOutcome {
+        Refreshed = "refreshed",
+        /// It was exchanged within the last seconds.
+        Followed = "followed",
+        /// It was exchanged before. The session has ended.
+        Reused = "reused",
+        /// It belongs to no session.
+        Unknown = "unknown",
+    }
+}
+
 /// The outcome of a refresh.
 struct Refreshed {
-    outcome: String,
+    outcome: RefreshOutcome,
     organization_id: Option<Uuid>,
     salt: Option<Vec<u8>>,
 }
@@ -134,18 +147,20 @@ impl SessionsApi {
             let Refreshed { outcome, organization_id: organization, salt } =
                 self.issuer.door.gate(sql!("identity/sessions_refresh.sql" as Refreshed), &params).await?;
             let successor = salt.map(|salt| held.successor(&salt));
-            match (outcome.as_str(), successor) {
-                ("refreshed", Some(successor)) => {
+            match (outcome, successor) {
+                (RefreshOutcome::Refreshed, Some(successor)) => {
                     let subject = Subject { account, session, secret: successor.of_session(), organization };
                     return Ok(Json(self.issuer.tokens_for(&subject, &successor)?));
                 }
                 // It was exchanged again meanwhile: follow it to the newest token.
-                ("followed", Some(successor)) => held = successor,
-                ("reused", _) => Err(Problem::unauthorized(
+                (RefreshOutcome::Followed, Some(successor)) => held = successor,
+                (RefreshOutcome::Reused, _) => Err(Problem::unauthorized(
                     "refresh_token_reused",
                     "This refresh token was used before. The session has ended; sign in again.",
                 ))?,
-                _ => break,
+                (RefreshOutcome::Unknown, _) => break,
+                // Both have the salt of the successor.
+                (RefreshOutcome::Refreshed | RefreshOutcome::Followed, None) => Err(Problem::internal())?,
             }
         }
         Err(Problem::unauthorized(

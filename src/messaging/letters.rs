@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{budget::OnBehalf, mail::Mail};
+use super::{budget::OnBehalf, mail::Mail, webhooks::endpoints::DisabledReason};
 use crate::http::values::TimeZone;
 
 /// The organization of an e-mail, and its time zone.
@@ -40,17 +40,17 @@ pub struct Disabled<'a> {
     pub organization: &'a str,
     pub id: Uuid,
     pub url: &'a str,
-    /// `gone`, `failing` or `maker`.
-    pub reason: &'a str,
+    pub reason: DisabledReason,
 }
 
 impl Disabled<'_> {
     pub fn to(&self, email: &str) -> Mail {
         let Self { organization, id, url, reason } = self;
-        let why = match *reason {
-            "gone" => "it answered that it is gone (410)",
-            "maker" => "the member or API key that set it up may no longer do so",
-            _ => "all requests to it failed for five days",
+        let why = match reason {
+            DisabledReason::Admin => "a member disabled it",
+            DisabledReason::Gone => "it answered that it is gone (410)",
+            DisabledReason::Maker => "the member or API key that set it up may no longer do so",
+            DisabledReason::Failing => "all requests to it failed for five days",
         };
         let body = format!(
             "{organization} sends no more events to this webhook endpoint, because {why}:\n\n  {url}\n\nIf it is still \

@@ -8,7 +8,7 @@ use poem_openapi::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::notices::Recipient;
+use super::notices::{MessageState, Recipient};
 use crate::{
     db::{self, Db, Params, WorkerDb, row},
     http::{
@@ -23,23 +23,6 @@ use crate::{
 
 /// How many messages one transaction deletes.
 const MOST_FORGOTTEN: i64 = 5000;
-
-named_enum! {
-    /// What became of a message.
-    MessageState {
-        /// It waits to be sent, for the first time or again.
-        Queued = "queued",
-        Sending = "sending",
-        /// The mail server has taken it.
-        Sent = "sent",
-        /// The connection broke before the mail server answered, twice. It is not sent again.
-        Unknown = "unknown",
-        /// The mail server refused it, or could not be reached for most of a day.
-        Failed = "failed",
-        /// It was not to be sent.
-        Skipped = "skipped",
-    }
-}
 
 named_enum! {
     /// Why a message failed or was skipped.

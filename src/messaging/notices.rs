@@ -25,6 +25,23 @@ use crate::{
 pub const SEND: Kind = Kind { at_once: 2, ..Kind::new("messaging.send", Lane::Live) };
 
 named_enum! {
+    /// What became of a message.
+    MessageState {
+        /// It waits to be sent, for the first time or again.
+        Queued = "queued",
+        Sending = "sending",
+        /// The mail server has taken it.
+        Sent = "sent",
+        /// The connection broke before the mail server answered, twice. It is not sent again.
+        Unknown = "unknown",
+        /// The mail server refused it, or could not be reached for most of a day.
+        Failed = "failed",
+        /// It was not to be sent.
+        Skipped = "skipped",
+    }
+}
+
+named_enum! {
     /// Who is told.
     Recipient {
         /// The contact that the event is about.
@@ -75,7 +92,7 @@ pub struct DueMessage {
     pub recipient: Recipient,
     pub recipient_id: Uuid,
     pub channel: String,
-    pub state: String,
+    pub state: MessageState,
     pub attempts: i16,
     pub doubts: i16,
     /// Where it went when it was last begun to be sent.

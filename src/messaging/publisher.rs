@@ -6,13 +6,13 @@
 use std::{collections::HashMap, pin::Pin, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Tx, WorkerDb, row},
+    db::{self, Sql, Tx, WorkerDb, row},
     sql,
 };
 
@@ -21,6 +21,9 @@ const MOST_EVENTS: i64 = 200;
 
 /// How many organizations are searched at once.
 const MOST_TENANTS: i32 = 32;
+
+/// The events of an organization that are to be published next.
+const TAKE: Sql<Happened> = sql!("messaging/outbox_take.sql" as Happened);
 
 /// An event that is about to be published.
 #[derive(Debug, Serialize)]
@@ -70,6 +73,12 @@ impl Happened {
                 object.insert(field.to_owned(), Value::from(name.as_str()));
             }
         }
+    }
+
+    /// What a field of the object holds; an error if it does not hold such a value.
+    pub fn field<T: DeserializeOwned>(&self, name: &str) -> Result<T, db::Error> {
+        let value = self.data.get(name).unwrap_or(&Value::Null);
+        T::deserialize(value).map_err(|_| TAKE.unreadable(name))
     }
 
     pub fn id(&self) -> Uuid {
@@ -174,7 +183,7 @@ impl Publisher {
         let Some((last,)) = tx.optional(sql!("messaging/turns_lock.sql" as (i64,)), &[]).await? else {
             return Ok(0);
         };
-        let mut events = tx.all(sql!("messaging/outbox_take.sql" as Happened), &[&MOST_EVENTS]).await?;
+        let mut events = tx.all(TAKE, &[&MOST_EVENTS]).await?;
         if events.is_empty() {
             return Ok(0);
         }

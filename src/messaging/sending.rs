@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     budget::{self, OnBehalf},
     mail::{Letter, Mailer},
-    notices::{Book, Content, DueMessage, SEND, Template},
+    notices::{Book, Content, DueMessage, MessageState, SEND, Template},
     page,
     queue::{Done, Failed, Handler, Job, Kind, Working},
     rendering::{self, Variables},
@@ -80,23 +80,31 @@ impl SendMessages {
             return Ok(Prepared::Nothing);
         };
         // A worker vanished while it was sent.
-        let in_doubt = message.state == "sending";
+        let in_doubt = message.state == MessageState::Sending;
         let doubts = message.doubts + i16::from(in_doubt);
         let most_doubts =
             self.book.find(&message.event, message.recipient).map_or(1, |(notice, _)| notice.doubts);
         let early = message.due_at.and_then(|due_at| (due_at - Utc::now()).to_std().ok());
-        if let Some(pause) = early.filter(|_| message.state == "queued") {
+        if let Some(pause) = early.filter(|_| message.state == MessageState::Queued) {
             return Ok(Prepared::Later(pause));
         }
-        let outcome = match message.state.as_str() {
-            "sent" | "skipped" | "unknown" => return Ok(Prepared::Nothing),
-            _ if doubts >= most_doubts => Err(("unknown", None)),
-            _ if !self.mailer.sends() => Err(("skipped", Some("no_channel"))),
-            _ => match self.write(&mut tx, tenant, &message).await? {
-                Written::Letter(letter) => Ok(letter),
-                Written::Skipped(reason) => Err(("skipped", Some(reason))),
-                Written::Later(pause) => return Ok(Prepared::Later(pause)),
-            },
+        let outcome = match message.state {
+            MessageState::Sent | MessageState::Skipped | MessageState::Unknown => {
+                return Ok(Prepared::Nothing);
+            }
+            MessageState::Queued | MessageState::Sending | MessageState::Failed => {
+                if doubts >= most_doubts {
+                    Err((MessageState::Unknown, None))
+                } else if !self.mailer.sends() {
+                    Err((MessageState::Skipped, Some("no_channel")))
+                } else {
+                    match self.write(&mut tx, tenant, &message).await? {
+                        Written::Letter(letter) => Ok(letter),
+                        Written::Skipped(reason) => Err((MessageState::Skipped, Some(reason))),
+                        Written::Later(pause) => return Ok(Prepared::Later(pause)),
+                    }
+                }
+            }
         };
         match outcome {
             Ok((letter, language)) => {
@@ -106,8 +114,8 @@ impl SendMessages {
                 Ok(Prepared::Ready(letter, Attempt { number: message.attempts + 1, doubts, most_doubts }))
             }
             Err((state, reason)) => {
-                count_mail(if reason == Some(OVER_BUDGET) { OVER_BUDGET } else { state });
-                let params: Params<'_> = &[&id, &message.attempts, &state, &reason, &in_doubt];
+                count_mail(if reason == Some(OVER_BUDGET) { OVER_BUDGET } else { state.name() });
+                let params: Params<'_> = &[&id, &message.attempts, &state.name(), &reason, &in_doubt];
                 tx.commit_with(sql!("messaging/messages_end.sql"), params).await?;
                 Ok(Prepared::Nothing)
             }
@@ -184,31 +192,31 @@ impl SendMessages {
         let result = self.mailer.hand_over(letter).await;
         let in_doubt = matches!(result, Err(Unsent::Unknown(_)));
         let (state, reason, failed) = match result {
-            Ok(()) => ("sent", None, None),
+            Ok(()) => (MessageState::Sent, None, None),
             Err(Unsent::Refused(error)) => {
                 tracing::warn!(tenant = %job.tenant, error, "a message was refused");
-                ("failed", Some("refused"), None)
+                (MessageState::Failed, Some("refused"), None)
             }
             Err(Unsent::Unknown(error)) if attempt.doubts + 1 >= attempt.most_doubts => {
                 tracing::warn!(tenant = %job.tenant, error, "whether a message was sent is unknown");
-                ("unknown", None, None)
+                (MessageState::Unknown, None, None)
             }
             Err(Unsent::NotNow(error) | Unsent::Unknown(error)) if job.attempt >= job.max_attempts => {
-                ("failed", Some("gave_up"), Some(error))
+                (MessageState::Failed, Some("gave_up"), Some(error))
             }
-            Err(Unsent::NotNow(error) | Unsent::Unknown(error)) => ("queued", None, Some(error)),
+            Err(Unsent::NotNow(error) | Unsent::Unknown(error)) => (MessageState::Queued, None, Some(error)),
         };
-        count_mail(if state == "queued" { "retried" } else { state });
+        count_mail(if state == MessageState::Queued { "retried" } else { state.name() });
         let mut tx = self.worker.begin(job.tenant);
         if failed.is_none() && !job.finish_in(&mut tx).await? {
             // Another worker has the job, and finds the message as it was left.
             return Ok(Done::Finished);
         }
-        if state == "failed" {
+        if state == MessageState::Failed {
             // It was counted as sent when it was permitted.
             tx.all(sql!("messaging/mails_failed.sql"), &[&job.tenant]).await?;
         }
-        let params: Params<'_> = &[&id, &attempt.number, &state, &reason, &in_doubt];
+        let params: Params<'_> = &[&id, &attempt.number, &state.name(), &reason, &in_doubt];
         tx.commit_with(sql!("messaging/messages_end.sql"), params).await?;
         match failed {
             Some(error) => Err(Failed(error)),

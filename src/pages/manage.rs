@@ -27,7 +27,7 @@ use crate::{
     db::Context,
     http::{caller::ManageToken, json::Json, page::Ids, problem::Problem, values::Text},
     scheduling::{
-        booking::appointment::AppointmentAction,
+        booking::appointment::{AppointmentAction, AppointmentStatus},
         customers::{
             calendar_feeds,
             guest_access::{self, GuestAppointment},
@@ -109,10 +109,15 @@ impl AppointmentPage {
             }
         };
         let status = appointment.status.name();
-        let heading = match status {
-            "pending" => "heading-pending",
-            "confirmed" => "heading-booked",
-            _ => "your-appointment",
+        let heading = match appointment.status {
+            AppointmentStatus::Pending => "heading-pending",
+            AppointmentStatus::Confirmed => "heading-booked",
+            AppointmentStatus::CheckedIn
+            | AppointmentStatus::InProgress
+            | AppointmentStatus::Completed
+            | AppointmentStatus::Cancelled
+            | AppointmentStatus::Declined
+            | AppointmentStatus::NoShow => "your-appointment",
         };
         let heading = language.text(heading);
         let note = match appointment.changeable_until {

@@ -187,8 +187,7 @@ impl Handler for TellDisabled {
             // Enabled again or deleted meanwhile: nothing to tell.
             if let Some((url, reason)) = delivering::disabled(worker, job.tenant, endpoint).await? {
                 for (email, organization) in members::admins(worker, job.tenant).await? {
-                    let letter =
-                        Disabled { organization: &organization, id: job.tenant, url: &url, reason: &reason };
+                    let letter = Disabled { organization: &organization, id: job.tenant, url: &url, reason };
                     mailer.send(letter.to(&email));
                 }
             }

@@ -28,7 +28,7 @@ use crate::{
         page::{Cursor, Ids, PageAsOf, Paging},
         problem::{ApiError, Deleting, Listing, OnConstraint as _, OpenReading, Problem, Reading, Writing},
         secret,
-        values::{DomainName, IdempotencyKey, Instant, Text},
+        values::{DomainName, IdempotencyKey, Instant, Text, named_enum},
     },
     operations::idempotency::Once,
     sql,
@@ -104,6 +104,19 @@ row! {
     DueDomain { domain, organization_id, challenge }
 }
 
+named_enum! {
+    /// What became of an attempt to verify a domain.
+    VerificationOutcome {
+        Verified = "verified",
+        /// The domain leads to another organization.
+        Taken = "taken",
+        /// The record was not found.
+        NotVerified = "not_verified",
+        /// The domain was removed meanwhile.
+        Unknown = "unknown",
+    }
+}
+
 fn challenge_name(domain: &str) -> String {
     format!("_appointd-challenge.{domain}")
 }
@@ -123,6 +136,14 @@ impl Example for NewDomain {
     }
 }
 
+/// What was made of the configuration of DNS; logs why nothing was.
+fn noted<T, E: std::fmt::Display>(made: Result<T, E>) -> Option<T> {
+    made.inspect_err(|error| {
+        tracing::error!(%error, "the configuration of DNS cannot be read: no domain can be verified");
+    })
+    .ok()
+}
+
 /// A DNS client.
 #[derive(Clone)]
 pub struct Dns(Option<TokioResolver>);
@@ -140,12 +161,12 @@ impl Dns {
                 let config = ResolverConfig::from_name_servers(vec![server]);
                 Some(Resolver::builder_with_config(config, TokioRuntimeProvider::default()))
             }
-            None => Resolver::builder_tokio().ok(),
+            None => noted(Resolver::builder_tokio()),
         };
         Self(built.and_then(|mut builder| {
             // Not cached: a record that was missing a minute ago may exist now.
             builder.options_mut().cache_size = 0;
-            builder.build().ok()
+            noted(builder.build())
         }))
     }
 
@@ -294,12 +315,14 @@ impl DomainsApi {
         let domain = Domain::from(row.ok_or_else(Problem::not_found)?);
         if_match.matches(&domain)?;
         let texts = self.dns.texts(&domain.record.name).await?;
-        let sql = sql!("tenancy/domains_claim.sql" as (String,));
-        match self.db.one(&caller, sql, &[&domain_id.0, &texts]).await?.0.as_str() {
-            "verified" => {}
-            "taken" => Err(Problem::conflict("domain_taken", "The domain leads to another organization."))?,
-            "unknown" => Err(Problem::not_found())?,
-            _ => {
+        let sql = sql!("tenancy/domains_claim.sql" as (VerificationOutcome,));
+        match self.db.one(&caller, sql, &[&domain_id.0, &texts]).await?.0 {
+            VerificationOutcome::Verified => {}
+            VerificationOutcome::Taken => {
+                Err(Problem::conflict("domain_taken", "The domain leads to another organization."))?
+            }
+            VerificationOutcome::Unknown => Err(Problem::not_found())?,
+            VerificationOutcome::NotVerified => {
                 let DnsRecord { name, value, .. } = &domain.record;
                 Err(Problem::conflict(
                     "domain_not_verified",

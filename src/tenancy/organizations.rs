@@ -26,7 +26,7 @@ use crate::{
             ApiError, Deleting, Failure, FieldError, LONGEST_NAME, OnConstraint as _, OpenReading, Problem,
             Reading, Writing,
         },
-        values::{Slug, Text, TimeZone},
+        values::{Slug, Text, TimeZone, named_enum},
     },
     sql,
 };
@@ -364,6 +364,15 @@ pub fn unknown(host: Option<&str>, slug: Option<&str>) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "organization_not_found", detail)
 }
 
+named_enum! {
+    /// What became of an attempt to create an organization.
+    CreationOutcome {
+        Created = "created",
+        /// An organization of the account lets its members belong to no other.
+        BoundElsewhere = "bound_elsewhere",
+    }
+}
+
 /// Creates an organization, of which the signed-in account becomes the owner.
 async fn create(mut tx: Tx, new: &NewOrganization) -> Result<Organization, Failure> {
     let plan_type = new.plan_type.as_deref().unwrap_or("basic").to_owned();
@@ -373,16 +382,17 @@ async fn create(mut tx: Tx, new: &NewOrganization) -> Result<Organization, Failu
     let time_zone = new.time_zone.map_or("UTC", TimeZone::name);
     let created = tx
         .one(
-            sql!("tenancy/organizations_create.sql" as (String, DateTime<Utc>)),
+            sql!("tenancy/organizations_create.sql" as (CreationOutcome, DateTime<Utc>)),
             &[&id, &&*new.name, &&*new.slug, &new.subdomain.as_deref(), &time_zone, &plan_type, &disabled],
         )
         .await;
     let (outcome, created_at) = taken(created)?;
-    if outcome != "created" {
-        Err(Problem::conflict(
+    match outcome {
+        CreationOutcome::Created => {}
+        CreationOutcome::BoundElsewhere => Err(Problem::conflict(
             "exclusive_membership",
             "An organization the account works for sets `exclusive_members`: its members may belong to no other.",
-        ))?;
+        ))?,
     }
     tx.commit().await?;
     let features = Features::of(included.into_iter().filter(|feature| !disabled.contains(feature)).collect());

@@ -89,8 +89,8 @@ pub struct WebhookAttempt {
     pub status: Option<i16>,
     /// Why it failed: `error_status`, `gone` (410), `redirect` (redirects are not followed), `timeout`, `no_answer`,
     /// `connection_failed`, `tls_failed`, `name_not_found`, `address_not_allowed` (the URL does not lead to a public
-    /// address), `secret_unavailable` (rotate the secret), or `event_forgotten` (the event is not kept any more). Later
-    /// versions may add codes. Absent if it did not fail.
+    /// address), `secret_unavailable` (rotate the secret), `event_forgotten` (the event is not kept any more), or
+    /// `event_unwritable` (an error of the server). Later versions may add codes. Absent if it did not fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// How long it took, in milliseconds.

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::{
     body::{WebhookActor, WebhookEvent, WebhookPayload},
+    deliveries::WebhookDeliveryState,
+    endpoints::DisabledReason,
     secrets::SecretKeys,
     sender::{Outcome, Sender, Sent},
 };
@@ -59,7 +61,7 @@ struct DueDelivery {
     event_id: Uuid,
     event_position: Option<i64>,
     kind: String,
-    state: String,
+    state: WebhookDeliveryState,
     step: i16,
     created_at: DateTime<Utc>,
     url: String,
@@ -86,7 +88,7 @@ row! {
 
 /// How a delivery goes on after an attempt.
 struct Next {
-    state: &'static str,
+    state: WebhookDeliveryState,
     step: i16,
     /// Until the next attempt; `None`: none follows.
     pause: Option<Duration>,
@@ -166,17 +168,17 @@ impl Deliver {
         delivery: DueDelivery,
     ) -> Result<Option<Duration>, db::Error> {
         let tenant = job.tenant;
-        let (id, state, step) = (delivery.id, delivery.state.clone(), delivery.step);
+        let (id, state, step) = (delivery.id, delivery.state, delivery.step);
         let outcome = self.send(tenant, endpoint, delivery).await;
         count_webhook(outcome.error, outcome.took);
-        let Next { state, step, pause } = next(&outcome, &state, step);
+        let Next { state, step, pause } = next(&outcome, state, step);
         let failed = outcome.error.is_some();
         let mut tx = self.worker.begin(tenant);
         tx.optional(
             sql!("messaging/webhook_deliveries_note.sql" as (i16,)),
             &[
                 &id,
-                &state,
+                &state.name(),
                 &step,
                 &pause.map(|pause| pause.as_secs_f64()),
                 &outcome.status.map(u16::cast_signed),
@@ -190,13 +192,13 @@ impl Deliver {
         let failing = tx.optional(sql, &[&endpoint, &failed]).await?;
         let failing = Duration::from_secs_f64(failing.map_or(0.0, |(seconds,)| seconds));
         let reason = match (outcome.is_gone(), failing >= MOST_FAILING) {
-            (true, _) => Some("gone"),
-            (false, true) => Some("failing"),
+            (true, _) => Some(DisabledReason::Gone),
+            (false, true) => Some(DisabledReason::Failing),
             (false, false) => None,
         };
         if let Some(reason) = reason {
             let sql = sql!("messaging/webhook_endpoints_disable.sql" as (String,));
-            if tx.optional(sql, &[&endpoint, &reason]).await?.is_some() {
+            if tx.optional(sql, &[&endpoint, &reason.name()]).await?.is_some() {
                 let (key, payload) = (endpoint.to_string(), json!({ "endpoint_id": endpoint }));
                 NewJob { kind: TELL_DISABLED, key: Some(&key), payload, run_at: None }.add(&mut tx).await?;
             }
@@ -222,8 +224,14 @@ impl Deliver {
             return Outcome::unsent("secret_unavailable");
         };
         let url = delivery.url.clone();
-        let Some(body) = text(tenant, endpoint, delivery) else {
-            return Outcome::unsent("event_forgotten");
+        let body = match text(tenant, endpoint, delivery) {
+            Ok(Some(body)) => body,
+            Ok(None) => return Outcome::unsent("event_forgotten"),
+            // A later version of the server may be able to.
+            Err(error) => {
+                tracing::error!(%tenant, %endpoint, %error, "an event cannot be written as JSON");
+                return Outcome::unsent("event_unwritable");
+            }
         };
         let signatures: Vec<String> = [Some(newest), previous]
             .iter()
@@ -236,44 +244,49 @@ impl Deliver {
 }
 
 /// The body, as the very text that is signed. `None` if the event is not kept any more.
-fn text(tenant: Uuid, endpoint: Uuid, delivery: DueDelivery) -> Option<String> {
+fn text(tenant: Uuid, endpoint: Uuid, delivery: DueDelivery) -> Result<Option<String>, serde_json::Error> {
     let (id, organization_name) = (delivery.event_id, delivery.organization_name);
     let event = match delivery.event_position {
         None => WebhookEvent::test(id, (tenant, organization_name), endpoint, delivery.created_at),
-        position => WebhookEvent {
-            id,
-            kind: delivery.kind,
-            timestamp: delivery.occurred_at?,
-            position,
-            organization_id: tenant,
-            organization_name: Some(organization_name),
-            actor: WebhookActor { kind: delivery.actor_kind?, id: delivery.actor_id },
-            subject_id: delivery.subject_id?,
-            data: AnyObject(Value::Object(delivery.data?)),
-            previous: delivery.previous.map(|previous| AnyObject(Value::Object(previous))),
-        },
+        position => {
+            // All columns of one row of `messaging.events`, none of which can be null: the row is there, or is not.
+            let (Some(timestamp), Some(actor_kind), Some(subject_id), Some(data)) =
+                (delivery.occurred_at, delivery.actor_kind, delivery.subject_id, delivery.data)
+            else {
+                return Ok(None);
+            };
+            WebhookEvent {
+                id,
+                kind: delivery.kind,
+                timestamp,
+                position,
+                organization_id: tenant,
+                organization_name: Some(organization_name),
+                actor: WebhookActor { kind: actor_kind, id: delivery.actor_id },
+                subject_id,
+                data: AnyObject(Value::Object(data)),
+                previous: delivery.previous.map(|previous| AnyObject(Value::Object(previous))),
+            }
+        }
     };
-    serde_json::to_string(&event.reduced_to(delivery.payload)).ok()
+    serde_json::to_string(&event.reduced_to(delivery.payload)).map(Some)
 }
 
 /// What follows from an attempt. A pause that the receiver asks for is no failed attempt.
-fn next(outcome: &Outcome, state: &str, step: i16) -> Next {
-    if outcome.error.is_none() {
-        return Next { state: "delivered", step, pause: None };
-    }
-    // Sent again by hand, and it was delivered before.
-    if state == "delivered" {
-        return Next { state: "delivered", step, pause: None };
+fn next(outcome: &Outcome, state: WebhookDeliveryState, step: i16) -> Next {
+    // Or sent again by hand, and it was delivered before.
+    if outcome.error.is_none() || state == WebhookDeliveryState::Delivered {
+        return Next { state: WebhookDeliveryState::Delivered, step, pause: None };
     }
     if let Some(pause) = outcome.retry_after {
-        return Next { state: "pending", step, pause: Some(pause) };
+        return Next { state: WebhookDeliveryState::Pending, step, pause: Some(pause) };
     }
     let pauses = usize::try_from(step).ok().and_then(|step| PAUSES.get(step));
     match pauses {
         Some(pause) if !outcome.is_gone() && outcome.error != Some("event_forgotten") => {
-            Next { state: "pending", step: step + 1, pause: Some(spread(*pause)) }
+            Next { state: WebhookDeliveryState::Pending, step: step + 1, pause: Some(spread(*pause)) }
         }
-        _ => Next { state: "failed", step: step + 1, pause: None },
+        _ => Next { state: WebhookDeliveryState::Failed, step: step + 1, pause: None },
     }
 }
 
@@ -282,8 +295,8 @@ pub async fn disabled(
     db: &WorkerDb,
     tenant: Uuid,
     endpoint: Uuid,
-) -> Result<Option<(String, String)>, db::Error> {
-    let sql = sql!("messaging/webhook_endpoints_disabled.sql" as (String, String));
+) -> Result<Option<(String, DisabledReason)>, db::Error> {
+    let sql = sql!("messaging/webhook_endpoints_disabled.sql" as (String, DisabledReason));
     db.begin(tenant).commit_with(sql, &[&endpoint]).await
 }
 

@@ -25,7 +25,12 @@ pub async fn check(
         AppointmentAction::Start | AppointmentAction::Complete | AppointmentAction::NoShow => {
             TimeDelta::zero()
         }
-        _ => return Ok(()),
+        AppointmentAction::Confirm
+        | AppointmentAction::Decline
+        | AppointmentAction::Cancel
+        | AppointmentAction::Reschedule
+        | AppointmentAction::Swap
+        | AppointmentAction::Undo => return Ok(()),
     };
     if now < appointment.starts_at - early {
         let opens_at = (appointment.starts_at - early).to_rfc3339_opts(SecondsFormat::AutoSi, true);

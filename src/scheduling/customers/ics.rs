@@ -239,7 +239,11 @@ fn event(entry: &Entry) -> Event {
     let shown = match status {
         AppointmentStatus::Pending => EventStatus::Tentative,
         AppointmentStatus::Cancelled | AppointmentStatus::Declined => EventStatus::Cancelled,
-        _ => EventStatus::Confirmed,
+        AppointmentStatus::Confirmed
+        | AppointmentStatus::CheckedIn
+        | AppointmentStatus::InProgress
+        | AppointmentStatus::Completed
+        | AppointmentStatus::NoShow => EventStatus::Confirmed,
     };
     let services = match segments {
         Some(segments) => {

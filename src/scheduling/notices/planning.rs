@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::NOTICES;
 use crate::{
-    db::{Tx, row},
+    db::{self, Tx, row},
     messaging::{
         notices::{self, NewMessage, Recipient},
         publisher::{Follow, Following, Happened},
@@ -34,7 +33,13 @@ impl Follow for TellAboutAppointments {
     fn follow<'a>(&'a self, tx: &'a mut Tx, events: &'a [Happened]) -> Following<'a> {
         Box::pin(async move {
             let now = Utc::now();
-            let events: Vec<&Happened> = events.iter().filter(|event| is_told(event, now)).collect();
+            let mut told = Vec::new();
+            for event in events {
+                if is_told(event, now)? {
+                    told.push(event);
+                }
+            }
+            let events = told;
             if events.is_empty() {
                 return Ok(());
             }
@@ -47,38 +52,44 @@ impl Follow for TellAboutAppointments {
             let notifies = told.first().is_some_and(|told| told.notify_by_email);
             let accounts: HashMap<Uuid, Uuid> =
                 told.iter().filter_map(|told| told.provider_id.zip(told.account_id)).collect();
-            let messages: Vec<NewMessage<'_>> =
-                events.iter().flat_map(|event| messages(event, notifies, &accounts)).collect();
-            notices::add(tx, &messages).await
+            let mut added = Vec::new();
+            for event in events {
+                added.extend(messages(event, notifies, &accounts)?);
+            }
+            notices::add(tx, &added).await
         })
     }
 }
 
 /// Whether an event is told at all: of a series only its first appointment is, and nothing of the past.
-fn is_told(event: &Happened, now: DateTime<Utc>) -> bool {
-    let starts_at = event.data.get("starts_at").and_then(Value::as_str);
-    let starts_at = starts_at.and_then(|text| text.parse::<DateTime<Utc>>().ok());
-    let occurrence = event.data.get("occurrence").and_then(Value::as_i64).unwrap_or(1);
+fn is_told(event: &Happened, now: DateTime<Utc>) -> Result<bool, db::Error> {
+    if !NOTICES.iter().any(|notice| notice.event == event.kind) {
+        return Ok(false);
+    }
     let is_new = matches!(event.kind.as_str(), "appointment.created" | "appointment.requested");
-    NOTICES.iter().any(|notice| notice.event == event.kind)
-        && starts_at.is_some_and(|starts_at| starts_at > now)
-        && !(is_new && occurrence > 1)
+    let occurrence: Option<i32> = event.field("occurrence")?;
+    let is_later = is_new && occurrence.is_some_and(|occurrence| occurrence > 1);
+    Ok(event.field::<DateTime<Utc>>("starts_at")? > now && !is_later)
 }
 
 /// The revision of an appointment after an event.
-pub(super) fn sequence(event: &Happened) -> i32 {
-    let sequence = event.data.get("sequence").and_then(Value::as_i64).unwrap_or_default();
-    i32::try_from(sequence).unwrap_or_default()
+pub(super) fn sequence(event: &Happened) -> Result<i32, db::Error> {
+    event.field("sequence")
 }
 
 /// The messages about an event: to the contact, and to the members whose appointment it is or was, unless they caused
 /// it.
-fn messages<'a>(event: &'a Happened, notifies: bool, accounts: &HashMap<Uuid, Uuid>) -> Vec<NewMessage<'a>> {
+fn messages<'a>(
+    event: &'a Happened,
+    notifies: bool,
+    accounts: &HashMap<Uuid, Uuid>,
+) -> Result<Vec<NewMessage<'a>>, db::Error> {
+    let sequence = sequence(event)?;
     let message = |recipient, recipient_id| NewMessage {
         event_id: event.id(),
         event: &event.kind,
         subject_id: event.subject_id,
-        sequence: sequence(event),
+        sequence,
         recipient,
         recipient_id,
         channel: "email",
@@ -94,5 +105,5 @@ fn messages<'a>(event: &'a Happened, notifies: bool, accounts: &HashMap<Uuid, Uu
     members.dedup();
     let contact = contact.map(|contact| message(Recipient::Contact, contact));
     let members = members.into_iter().map(|account| message(Recipient::Member, account));
-    contact.into_iter().chain(members).collect()
+    Ok(contact.into_iter().chain(members).collect())
 }

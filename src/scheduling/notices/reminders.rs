@@ -5,12 +5,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{REMINDER, THANKS, planning};
 use crate::{
-    db::{Tx, row},
+    db::{self, Tx, row},
     messaging::{
         notices::{self, NewMessage, Planned, Recipient},
         publisher::{Follow, Following, Happened},
@@ -62,36 +61,39 @@ impl Follow for RemindOfAppointments {
             let now = Utc::now();
             // Two events of one batch may plan the same.
             let mut seen = BTreeSet::new();
-            let planned: Vec<Planned<'_>> = events
-                .iter()
-                .flat_map(|event| planned(event, &rules, now))
-                .filter(|planned| {
-                    let Planned { message, about_at, ahead_minutes, .. } = planned;
-                    let key = (message.event, message.subject_id, message.recipient_id);
-                    seen.insert((key, *about_at, *ahead_minutes))
-                })
-                .collect();
-            notices::plan(tx, &planned).await
+            let mut all: Vec<Planned<'_>> = Vec::new();
+            for event in events {
+                all.extend(planned(event, &rules, now)?);
+            }
+            all.retain(|planned| {
+                let Planned { message, about_at, ahead_minutes, .. } = planned;
+                let key = (message.event, message.subject_id, message.recipient_id);
+                seen.insert((key, *about_at, *ahead_minutes))
+            });
+            notices::plan(tx, &all).await
         })
     }
 }
 
 /// What is sent because of an event.
-fn planned<'a>(event: &Happened, rules: &HashMap<Uuid, Rules>, now: DateTime<Utc>) -> Vec<Planned<'a>> {
-    let said = |field: &str| event.data.get(field).and_then(Value::as_str);
-    let at = |field: &str| said(field).and_then(|text| text.parse::<DateTime<Utc>>().ok());
+fn planned<'a>(
+    event: &Happened,
+    rules: &HashMap<Uuid, Rules>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Planned<'a>>, db::Error> {
     let rules = event.reference("service_id").and_then(|service| rules.get(&service));
-    let (Some(rules), Some(contact), Some(starts_at), Some(ends_at)) =
-        (rules, event.reference("contact_id"), at("starts_at"), at("ends_at"))
-    else {
-        return Vec::new();
+    let (Some(rules), Some(contact)) = (rules, event.reference("contact_id")) else {
+        return Ok(Vec::new());
     };
+    let (starts_at, ends_at): (DateTime<Utc>, DateTime<Utc>) =
+        (event.field("starts_at")?, event.field("ends_at")?);
+    let (status, sequence): (String, i32) = (event.field("status")?, planning::sequence(event)?);
     let planned = |name, ahead_minutes, due_at| Planned {
         message: NewMessage {
             event_id: event.id(),
             event: name,
             subject_id: event.subject_id,
-            sequence: planning::sequence(event),
+            sequence,
             recipient: Recipient::Contact,
             recipient_id: contact,
             channel: "email",
@@ -105,17 +107,13 @@ fn planned<'a>(event: &Happened, rules: &HashMap<Uuid, Rules>, now: DateTime<Utc
         let is_recent = event.occurred_at() - ends_at <= TIDYING;
         let after = rules.thanks_after_minutes.filter(|_| is_recent);
         let due_at = after.map(|minutes| event.occurred_at() + TimeDelta::minutes(minutes.into()));
-        return due_at.map(|due_at| planned(THANKS, 0, due_at)).into_iter().collect();
+        return Ok(due_at.map(|due_at| planned(THANKS, 0, due_at)).into_iter().collect());
     }
-    if said("status") != Some("confirmed") || starts_at <= now {
-        return Vec::new();
+    if status != "confirmed" || starts_at <= now {
+        return Ok(Vec::new());
     }
     let due = |minutes: i32| starts_at - TimeDelta::minutes(minutes.into());
-    rules
-        .reminder_minutes
-        .iter()
-        // Booked later than that: who has just booked knows.
-        .filter(|minutes| due(**minutes) > event.occurred_at())
-        .map(|minutes| planned(REMINDER, *minutes, due(*minutes)))
-        .collect()
+    // Booked later than that: who has just booked knows.
+    let reminders = rules.reminder_minutes.iter().filter(|minutes| due(**minutes) > event.occurred_at());
+    Ok(reminders.map(|minutes| planned(REMINDER, *minutes, due(*minutes))).collect())
 }

@@ -113,7 +113,12 @@ pub fn slot_problem(field: &str, error: SlotError) -> Problem {
                 .with_errors(vec![field_error])
         }
         SlotError::ContactBusy => contact_busy().with_errors(vec![field_error]),
-        _ => Problem::invalid(vec![field_error]),
+        SlotError::LimitReached
+        | SlotError::OffGrid
+        | SlotError::OutsideHours
+        | SlotError::TooFar
+        | SlotError::TooSoon
+        | SlotError::Past => Problem::invalid(vec![field_error]),
     }
 }
 
