@@ -39,7 +39,7 @@ pub struct QueuedJob {
     pub id: Uuid,
     /// What is to be done: the module and a verb.
     pub kind: String,
-    /// What tells it from other jobs of its kind. Absent if there may be several.
+    /// Key that distinguishes it from other jobs of its kind. Absent: several may exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// The ids it is about.

@@ -77,7 +77,7 @@ pub struct Message {
     /// Present if the message failed or was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<MessageReason>,
-    /// How often it was begun to be sent.
+    /// Number of attempts to send it.
     pub attempts: i16,
     /// The address that it went to. Absent before it is sent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -36,7 +36,7 @@ pub const PROBLEMS: &[ProblemCode] = problem_codes! {
 };
 
 pub const FIELDS: &[FieldCode] = field_codes! {
-    "too_soon" = "The start is in the past, or gives less notice than the service wants.",
+    "too_soon" = "The start is in the past, or gives less notice than the service requires.",
     "too_far" = "The start is later than the service can be booked now.",
     "outside_hours" = "The start does not fit into the hours of a provider.",
     "off_grid" = "The start is not a multiple of the step after the beginning of the hours.",

@@ -46,7 +46,7 @@ pub struct TaskMove {
     #[serde(default)]
     #[oai(nullable)]
     pub before: Option<Uuid>,
-    /// The task of the column behind which it goes. Send either `before` or `after`.
+    /// The task of the column after which it goes. Send either `before` or `after`.
     #[serde(default)]
     #[oai(nullable)]
     pub after: Option<Uuid>,

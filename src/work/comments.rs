@@ -52,7 +52,7 @@ row! {
 #[serde(deny_unknown_fields)]
 #[oai(example)]
 pub struct NewTaskComment {
-    /// What is said, 1 to 5,000 characters.
+    /// The text, 1 to 5,000 characters.
     pub text: Text<1, 5000>,
     /// The accounts of at most 20 members who are mentioned: the event of the comment names them.
     #[serde(default)]

@@ -47,7 +47,7 @@ named_enum! {
     }
 }
 
-/// What a task is about. The link goes when the object is deleted.
+/// What a task is about. The link is removed when the object is deleted.
 #[derive(Clone, Debug, Deserialize, Object, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskLink {
@@ -77,7 +77,7 @@ pub struct Task {
     /// The account of the member who has to do it; absent if it is assigned to no member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assignee_id: Option<Uuid>,
-    /// The last day on which it is in time, in the time zone of the organization; absent if not set.
+    /// The due date, in the time zone of the organization; absent if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_on: Option<NaiveDate>,
     /// When its status became `done`; absent if it is not done.
@@ -133,7 +133,7 @@ pub struct NewTask {
     #[serde(default)]
     #[oai(nullable)]
     pub assignee_id: Option<Uuid>,
-    /// The last day on which it is in time, in the time zone of the organization.
+    /// The due date, in the time zone of the organization.
     #[serde(default)]
     #[oai(nullable)]
     pub due_on: Option<Date>,
@@ -186,7 +186,7 @@ pub struct TaskChanges {
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub assignee_id: MaybeUndefined<Uuid>,
-    /// The last day on which it is in time, in the time zone of the organization.
+    /// The due date, in the time zone of the organization.
     #[serde(default, skip_serializing_if = "MaybeUndefined::is_undefined")]
     #[oai(nullable)]
     pub due_on: MaybeUndefined<Date>,

@@ -59,7 +59,7 @@ pub struct WebhookEndpoint {
     pub id: Uuid,
     /// The URL that gets a POST for each event.
     pub url: String,
-    /// What it is for. Absent if not said.
+    /// Purpose of the endpoint. Absent if not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The types of events that are sent. Empty: all.
