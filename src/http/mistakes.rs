@@ -9,6 +9,7 @@ use serde_path_to_error::{Path, Segment};
 use super::{
     description::DOCUMENT,
     problem::{FieldError, LONGEST_NAME, MOST_ERRORS},
+    query::A_UUID,
     schema::split_serde_error,
 };
 
@@ -64,9 +65,9 @@ pub fn explain(path: &str, message: &str) -> FieldError {
         Some((_, expected)) if expected.starts_with("struct ") => "expected an object".to_owned(),
         Some((_, "a sequence")) => "expected a list".to_owned(),
         Some((_, "a boolean")) => "expected true or false".to_owned(),
-        Some((_, "a formatted UUID string")) => UUID.to_owned(),
+        Some((_, "a formatted UUID string")) => format!("expected {A_UUID}"),
         Some((_, expected)) => format!("expected {expected}"),
-        None if message.starts_with("UUID parsing failed") => UUID.to_owned(),
+        None if message.starts_with("UUID parsing failed") => format!("expected {A_UUID}"),
         None => "expected a value of the form the description says".to_owned(),
     };
     let child = |name: String| match path.is_empty() {
@@ -93,8 +94,6 @@ pub fn explain(path: &str, message: &str) -> FieldError {
         FieldError::new(whole(), "invalid_value", expected(message))
     }
 }
-
-const UUID: &str = "expected a UUID, such as 019a9c3e-5a60-7c1e-9f6b-2f1f4a3d9b10";
 
 /// The name that a serde error quotes.
 fn quoted(message: &str) -> &str {

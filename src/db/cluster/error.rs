@@ -8,8 +8,7 @@ pub const OLDEST: u32 = 15;
 pub enum Error {
     #[error(
         "no PostgreSQL {OLDEST} or newer found (looked in $APPOINTD_POSTGRES_BIN, PATH, pg_config and the usual folders); \
-         install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17) \
-         or set APPOINTD_DATABASE_URL and run `appointd serve` against a server of yours"
+         install it (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17)"
     )]
     NotFound,
     #[error("{what}: {why}")]
