@@ -43,6 +43,6 @@ snapshots:
     APPOINTD_UPDATE_SNAPSHOTS=1 cargo test
     git status --short
 
-# Run a benchmark: load, neighbour, jobs or foreign
+# Run a benchmark: load, neighbour, jobs, streams or foreign
 bench NAME='load':
     cargo bench --bench {{ NAME }}

@@ -10,7 +10,7 @@
 //! * [`pages`]: pages for people: booking, and what links in e-mails lead to
 //! * [`http`]: the edge
 //! * [`db`]: the door to the database
-//! * [`messaging`]: sending e-mail
+//! * [`messaging`]: events, jobs, webhooks, and messages by e-mail
 //! * [`pem`]: certificates and private keys in files
 //! * [`metrics`]: what the process counts; all others may count
 //! * the modules, such as [`crm`]: all with the same structure, one file for each resource of the API, with its types,

@@ -197,11 +197,11 @@ fn tests_are_in_the_tree_of_tests() {
 }
 
 /// Files that are longer than 450 lines, with their length at most. The list may only shrink.
-const LONG: &[(&str, usize)] = &[];
+const LONG: &[(&str, usize)] = &[("benches/load.rs", 625)];
 
 #[test]
 fn files_are_short_enough_to_know() {
-    let long: Vec<(String, usize)> = [sources("src"), sources("tests")]
+    let long: Vec<(String, usize)> = [sources("src"), sources("tests"), sources("benches")]
         .concat()
         .into_iter()
         .map(|(name, text)| (name, text.lines().count()))
