@@ -294,6 +294,33 @@ return replace(concat(tenant, ',', account, ',', api_key, ',', subject, ',', rol
 grant execute on function app.context_of(uuid,uuid,uuid,uuid,text) to appointd_gate;
 
 
+-- Has updated_at of a table, which its statements set, say when a row last changed: an update to the current values
+-- keeps it.
+create procedure app.date_changes(in relation regclass)
+language plpgsql
+as $$
+declare
+    -- A statement that sets updated_at alone means it: something that belongs to the row has changed.
+    settable text;
+    generated text[];
+begin
+    select
+        string_agg(quote_ident(a.attname), ', ') filter (
+            where a.attgenerated = '' and a.attname <> 'updated_at'
+        ),
+        coalesce(array_agg(a.attname::text) filter (where a.attgenerated <> ''), '{}')
+    into settable, generated
+    from pg_attribute as a
+    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped;
+    execute format(
+        'create trigger keep_updated_at before update of %s on %s for each row '
+        'execute function app.keep_updated_at(%L)',
+        settable, relation, generated
+    );
+end
+$$;
+
+
 -- Deletes every row of a tenant for good, its audit log too; returns how many. The accounts of its people stay, and
 -- their sessions, which no longer enter it.
 create function app.delete_tenant(tenant uuid)
@@ -735,6 +762,25 @@ end
 $$;
 
 
+-- Trigger, before an update that sets columns beside updated_at: keeps updated_at if no column gets another value.
+-- Argument: the generated columns of the table.
+create function app.keep_updated_at()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- The time itself, and columns that are computed after this trigger.
+    aside constant text[] := array['updated_at'] || tg_argv[0]::text[];
+begin
+    if to_jsonb(new) - aside = to_jsonb(old) - aside then
+        new.updated_at := old.updated_at;
+    end if;
+    return new;
+end
+$$;
+
+
 -- The key of an advisory lock inside a tenant. what: the id of a resource or service, or a name of what is counted.
 create function app.lock_key(tenant uuid, what text)
 returns bigint
@@ -1106,6 +1152,19 @@ begin
     where t.tenant_column is not null
     group by t.oid, t.tenant_column
     order by t.oid <> 'tenancy.organizations'::regclass, max(d.depth), t.oid::regclass::text;
+end
+$$;
+
+
+-- Trigger, before a change that does not set updated_at itself, such as one by the gate or by a foreign key: sets it.
+create function app.touch()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.updated_at := now();
+    return new;
 end
 $$;
 

@@ -362,6 +362,10 @@ grant select (
     updated_at, sequence, series_id, visit
 ) on scheduling.appointments to appointd_gate;
 
+create trigger keep_updated_at before update of tenant_id, id, service_id, provider_id, contact_id, starts_at, ends_at,
+status, note, cancellation_reason, cancelled_at, cancelled_by, created_at, created_by, sequence, overridden, series_id,
+occurrence, visit, seat, guest_key, cancelled_by_kind, hold_id, external_id, metadata on scheduling.appointments
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on scheduling.appointments
 for each row execute function operations.record_change();
 create trigger record_event after insert or update on scheduling.appointments
@@ -385,6 +389,8 @@ create table scheduling.calendar_feeds (
     created_at timestamptz not null default now(),
     -- The account or API key that made it.
     created_by uuid not null default coalesce(app.account(), app.api_key()),
+    -- When it was last changed.
+    updated_at timestamptz not null default now(),
     constraint calendar_feeds_pkey primary key (tenant_id, id),
     constraint calendar_feeds_provider_fkey foreign key (
         tenant_id, provider_id
@@ -396,6 +402,7 @@ create table scheduling.calendar_feeds (
 
 create index calendar_feeds_created_by_idx on scheduling.calendar_feeds using btree (tenant_id, created_by);
 create index calendar_feeds_provider_idx on scheduling.calendar_feeds using btree (tenant_id, provider_id);
+create index calendar_feeds_updated_idx on scheduling.calendar_feeds using btree (tenant_id, updated_at);
 
 alter table scheduling.calendar_feeds enable row level security, force row level security;
 
@@ -421,8 +428,10 @@ create policy staff_update on scheduling.calendar_feeds as permissive for update
 
 grant delete on scheduling.calendar_feeds to appointd_api;
 grant insert (id, provider_id, name, token_hash) on scheduling.calendar_feeds to appointd_api;
-grant select (tenant_id, id, provider_id, name, created_at, created_by) on scheduling.calendar_feeds to appointd_api;
-grant update (name) on scheduling.calendar_feeds to appointd_api;
+grant select (
+    tenant_id, id, provider_id, name, created_at, created_by, updated_at
+) on scheduling.calendar_feeds to appointd_api;
+grant update (name, updated_at) on scheduling.calendar_feeds to appointd_api;
 grant delete on scheduling.calendar_feeds to appointd_gate;
 grant select (
     tenant_id, id, provider_id, name, token_hash, created_at, created_by
@@ -430,6 +439,8 @@ grant select (
 
 create trigger record_change after insert or delete or update on scheduling.calendar_feeds
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on scheduling.calendar_feeds
+for each row execute function operations.record_deletion('calendar_feed');
 
 
 -- Time of a resource that is taken, by an appointment or a hold. Everything that takes time is a row here.
@@ -652,6 +663,9 @@ create trigger keep_few after insert on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
 create trigger keep_few_update after update on scheduling.closures
 referencing new table as added for each statement execute function scheduling.keep_closures_few();
+create trigger keep_updated_at before update of tenant_id, id, starts_on, ends_on, name,
+created_at on scheduling.closures
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.closures
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.closures
@@ -1076,7 +1090,7 @@ grant select, delete on scheduling.provider_link_requests to appointd_gate;
 
 create trigger record_change after insert or delete or update on scheduling.provider_link_requests
 for each row execute function operations.record_change();
-create trigger touch_provider after delete on scheduling.provider_link_requests
+create trigger touch_provider after insert or delete on scheduling.provider_link_requests
 for each row execute function scheduling.touch_provider();
 
 
@@ -1177,6 +1191,9 @@ grant select (
 grant update (updated_at, account_id) on scheduling.providers to appointd_gate;
 grant select (tenant_id, id, name, account_id) on scheduling.providers to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, name, active, created_at, renamed_at, max_per_day,
+max_per_week, account_id, external_id, metadata on scheduling.providers
+for each row execute function app.keep_updated_at('{kind}');
 create trigger keep_within_plan_insert after insert on scheduling.providers
 for each row when (new.active) execute function tenancy.keep_within_plan('providers');
 create trigger keep_within_plan_update after update of active on scheduling.providers
@@ -1190,7 +1207,7 @@ for each row execute function operations.record_deletion('provider');
 create trigger record_event after insert or delete or update on scheduling.providers
 for each row execute function messaging.record_event('provider', 'viewer', '{kind}');
 create trigger touch before update of account_id on scheduling.providers
-for each row when (new.account_id is distinct from old.account_id) execute function scheduling.touch();
+for each row when (new.account_id is distinct from old.account_id) execute function app.touch();
 
 
 -- Providers, rooms, equipment and contacts: each is in one place at a time. Rows of scheduling.claims take their time.
@@ -1280,6 +1297,8 @@ grant select, delete on scheduling.resources to appointd_api;
 grant insert (id, kind, name) on scheduling.resources to appointd_api;
 grant update (name, active, updated_at) on scheduling.resources to appointd_api;
 
+create trigger keep_updated_at before update of tenant_id, id, kind, name, active, created_at on scheduling.resources
+for each row execute function app.keep_updated_at('{contact_id}');
 create trigger note_freed_update after update on scheduling.resources
 for each row when (new.active and new.kind <> 'contact') execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.resources
@@ -1705,6 +1724,9 @@ create table scheduling.services (
     external_id text,
     -- What other programs note about it: an object of at most 20 strings of at most 500 characters; null: nothing.
     metadata jsonb,
+    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200;
+    -- empty: never; null: as the settings of the organization say.
+    reminder_minutes integer[],
     constraint services_pkey primary key (tenant_id, id),
     constraint services_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint services_bookable_dates check (bookable_from <= bookable_until),
@@ -1742,6 +1764,12 @@ create table scheduling.services (
     constraint services_name_length check (length(name) >= 1 and length(name) <= 200),
     constraint services_price check (price_amount >= 0 and (price_amount is null) = (price_currency is null)),
     constraint services_price_currency check (price_currency ~ '^[A-Z]{3}$'),
+    constraint services_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5
+        and array_position(reminder_minutes, null::integer) is null
+        and (5 <= all (reminder_minutes))
+        and (43200 >= all (reminder_minutes))
+    ),
     constraint services_slot_offset_bounds check (slot_offset_minutes >= 0 and slot_offset_minutes <= 1439),
     constraint services_slot_step_bounds check (slot_step_minutes >= 1 and slot_step_minutes <= 1440)
 );
@@ -1786,20 +1814,26 @@ grant insert (
     id, name, description, duration_minutes, slot_step_minutes, active, buffer_before_minutes, buffer_after_minutes,
     slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week,
     requires_approval, capacity, price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap,
-    bookable_online, guest_requires, guest_verification, external_id, metadata
+    bookable_online, guest_requires, guest_verification, external_id, metadata, reminder_minutes
 ) on scheduling.services to appointd_api;
 grant update (
     name, description, duration_minutes, slot_step_minutes, active, updated_at, renames, renamed_at,
     buffer_before_minutes, buffer_after_minutes, slot_offset_minutes, min_notice_minutes, horizon_days, bookable_from,
     bookable_until, max_per_day, max_per_week, requires_approval, capacity, price_amount, price_currency,
     cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires, guest_verification, external_id,
-    metadata
+    metadata, reminder_minutes
 ) on scheduling.services to appointd_api;
 grant select (
     tenant_id, id, name, renames, renamed_at, max_per_day, max_per_week, requires_approval, cancellation_notice_minutes
 ) on scheduling.services to appointd_gate;
-grant select (tenant_id, id, name) on scheduling.services to appointd_worker;
+grant select (tenant_id, id, name, reminder_minutes) on scheduling.services to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, id, name, description, duration_minutes, slot_step_minutes,
+active, created_at, renames, renamed_at, buffer_before_minutes, buffer_after_minutes, slot_offset_minutes,
+min_notice_minutes, horizon_days, bookable_from, bookable_until, max_per_day, max_per_week, requires_approval, capacity,
+price_amount, price_currency, cancellation_notice_minutes, contact_may_overlap, bookable_online, guest_requires,
+guest_verification, external_id, metadata, reminder_minutes on scheduling.services
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on scheduling.services
 for each row when (new.active) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on scheduling.services
@@ -1984,6 +2018,9 @@ create trigger keep_few after insert on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
 create trigger keep_few_update after update on scheduling.time_off
 referencing new table as added for each statement execute function scheduling.keep_time_off_few();
+create trigger keep_updated_at before update of tenant_id, id, provider_id, starts_at, ends_at,
+created_at on scheduling.time_off
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_delete after delete on scheduling.time_off
 for each row execute function scheduling.note_freed();
 create trigger note_freed_update after update on scheduling.time_off
@@ -2204,7 +2241,7 @@ returns table(
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
     occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
-    proof bytea
+    proof bytea, contact_id uuid, service_id uuid
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -2221,7 +2258,8 @@ begin
         e.provider_name, e.contact_name, e.segments, e.requires_approval, e.cancellation_notice_minutes,
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
         coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
-        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end
+        case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end, a.contact_id,
+        a.service_id
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id
@@ -3554,21 +3592,8 @@ alter function scheduling.tenants_due() owner to appointd_gate;
 grant execute on function scheduling.tenants_due() to appointd_worker;
 
 
--- Trigger, before a provider is linked or unlinked, also because the member was deleted: sets updated_at.
-create function scheduling.touch()
-returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
-
-
--- Trigger, after a request to be a provider was answered, withdrawn or deleted with the member: sets updated_at of the
--- provider.
+-- Trigger, after a request to be a provider was made, answered, withdrawn or deleted with the member: sets updated_at
+-- of the provider.
 create function scheduling.touch_provider()
 returns trigger
 language plpgsql
@@ -3577,7 +3602,7 @@ as $$
 begin
     update scheduling.providers as p
     set updated_at = now()
-    where p.tenant_id = old.tenant_id and p.id = old.provider_id;
+    where p.tenant_id = coalesce(new.tenant_id, old.tenant_id) and p.id = coalesce(new.provider_id, old.provider_id);
     return null;
 end
 $$;

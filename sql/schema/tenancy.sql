@@ -69,6 +69,8 @@ create table tenancy.api_keys (
     created_at timestamptz not null default now(),
     -- The account that made it: its maker.
     created_by uuid not null default coalesce(app.account(), app.api_key()),
+    -- When it was made or revoked, or its role was lowered. Use is no change.
+    updated_at timestamptz not null default now(),
     constraint api_keys_pkey primary key (tenant_id, id),
     constraint api_keys_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint api_keys_name_length check (length(name) >= 1 and length(name) <= 100),
@@ -80,6 +82,7 @@ create table tenancy.api_keys (
 ) with (autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
 
 create index api_keys_created_by_idx on tenancy.api_keys using btree (tenant_id, created_by);
+create index api_keys_updated_idx on tenancy.api_keys using btree (tenant_id, updated_at);
 
 alter table tenancy.api_keys enable row level security, force row level security;
 
@@ -106,7 +109,7 @@ create policy owner_update on tenancy.api_keys as permissive for update to appoi
 
 grant insert (id, name, secret_hash, role, scopes, expires_at) on tenancy.api_keys to appointd_api;
 grant select (
-    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by
+    tenant_id, id, name, role, scopes, expires_at, last_used_at, revoked_at, created_at, created_by, updated_at
 ) on tenancy.api_keys to appointd_api;
 grant update (revoked_at) on tenancy.api_keys to appointd_api;
 grant select (
@@ -121,6 +124,8 @@ create trigger keep_within_plan_insert after insert on tenancy.api_keys
 for each row execute function tenancy.keep_within_plan('api_keys');
 create trigger record_change after insert or delete or update on tenancy.api_keys
 for each row execute function operations.record_change();
+create trigger touch before update of role, revoked_at on tenancy.api_keys
+for each row when (new.role <> old.role or new.revoked_at is distinct from old.revoked_at) execute function app.touch();
 
 
 -- How an organization presents itself to its customers, one row each. Public.
@@ -186,6 +191,9 @@ grant select on tenancy.branding to appointd_gate;
 grant insert (display_name) on tenancy.branding to appointd_gate;
 grant select (tenant_id, display_name, logo_url, primary_color, address) on tenancy.branding to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, display_name, logo_url, favicon_url, primary_color,
+secondary_color, style_sheet_url on tenancy.branding
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.branding
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.branding
@@ -213,6 +221,8 @@ create table tenancy.domains (
     verified_at timestamptz,
     -- When it was added.
     created_at timestamptz not null default now(),
+    -- When it was added or verified, lapsed, or its DNS record went missing or was found again.
+    updated_at timestamptz not null default now(),
     constraint domains_pkey primary key (tenant_id, id),
     constraint domains_domain_key unique (tenant_id, domain),
     constraint domains_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
@@ -220,6 +230,8 @@ create table tenancy.domains (
         domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' and length(domain) <= 253
     )
 );
+
+create index domains_updated_idx on tenancy.domains using btree (tenant_id, updated_at);
 
 alter table tenancy.domains enable row level security, force row level security;
 
@@ -244,10 +256,14 @@ create policy owner_insert on tenancy.domains as permissive for insert to appoin
 grant select, delete on tenancy.domains to appointd_api;
 grant insert (id, domain, challenge) on tenancy.domains to appointd_api;
 grant select (tenant_id, id, domain, challenge, verified_at) on tenancy.domains to appointd_gate;
-grant update (verified_at) on tenancy.domains to appointd_gate;
+grant update (verified_at, updated_at) on tenancy.domains to appointd_gate;
 
 create trigger record_change after insert or delete or update on tenancy.domains
 for each row execute function operations.record_change();
+create trigger record_deletion after delete on tenancy.domains
+for each row execute function operations.record_deletion('domain');
+create trigger touch before update of verified_at on tenancy.domains
+for each row when (new.verified_at is distinct from old.verified_at) execute function app.touch();
 create trigger verified_only_insert before insert on tenancy.domains
 for each row execute function app.verified_only();
 
@@ -496,6 +512,8 @@ for each row
 when (
     new.role <> old.role and not (old.role = any (app.roles_up_to(new.role)))
 ) execute function tenancy.keep_handed_out_below();
+create trigger keep_updated_at before update of tenant_id, account_id, role, created_at, status on tenancy.members
+for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_plan_insert after insert on tenancy.members
 for each row when (new.role <> 'customer') execute function tenancy.keep_within_plan('members');
 create trigger keep_within_plan_update after update of status, role on tenancy.members
@@ -609,6 +627,9 @@ create trigger add_turn after insert on tenancy.organizations
 for each row execute function messaging.add_turn();
 create trigger keep_names after insert or update of slug, subdomain on tenancy.organizations
 for each row execute function tenancy.keep_names();
+create trigger keep_updated_at before update of id, name, slug, time_zone, status, created_at, subdomain, deleted_at,
+purge_after on tenancy.organizations
+for each row execute function app.keep_updated_at('{}');
 create trigger note_freed_update after update on tenancy.organizations
 for each row when (new.time_zone <> old.time_zone) execute function scheduling.note_freed();
 create trigger record_change after insert or delete or update on tenancy.organizations
@@ -726,6 +747,13 @@ create table tenancy.settings (
     -- Whether a booking of a guest with a verified e-mail address is made for the contact with that address, if exactly
     -- one contact has it. The contact is not changed.
     guests_match_by_verified_email boolean not null default false,
+    -- How many minutes before an appointment its contact is reminded of it, at most five times, each 5 to 43,200. A
+    -- service may say otherwise (scheduling.services.reminder_minutes).
+    reminder_minutes integer[] not null default '{}'::integer[],
+    -- How many minutes after an appointment was completed its contact is thanked, 0 to 43,200; null: never.
+    thanks_after_minutes integer,
+    -- https URL where customers can review the organization, which the thanks contain; null: none.
+    review_url text,
     constraint settings_pkey primary key (tenant_id),
     constraint settings_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id),
     constraint settings_check_in_opens check (check_in_opens_minutes >= 0 and check_in_opens_minutes <= 1440),
@@ -740,6 +768,14 @@ create table tenancy.settings (
         guest_bookings_per_email >= 1 and guest_bookings_per_email <= 10000
     ),
     constraint settings_language_form check (language ~ '^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$'),
+    constraint settings_reminder_minutes check (
+        cardinality(reminder_minutes) <= 5
+        and array_position(reminder_minutes, null::integer) is null
+        and (5 <= all (reminder_minutes))
+        and (43200 >= all (reminder_minutes))
+    ),
+    constraint settings_review_url check (review_url ~ '^https://[^[:space:]]+$' and length(review_url) <= 2000),
+    constraint settings_thanks_after check (thanks_after_minutes >= 0 and thanks_after_minutes <= 43200),
     constraint settings_time_format check (time_format = any (array['h24', 'h12'])),
     constraint settings_trusted_origins check (cardinality(trusted_origins) <= 20)
 );
@@ -768,20 +804,29 @@ grant select on tenancy.settings to appointd_api;
 grant update (
     language, date_format, time_format, notify_by_email, notify_by_sms, notify_by_push, data_retention_days,
     gdpr_compliant, exclusive_members, check_in_opens_minutes, updated_at, trusted_origins, guest_bookings_per_address,
-    guest_bookings_per_email, guests_match_by_verified_email
+    guest_bookings_per_email, guests_match_by_verified_email, reminder_minutes, thanks_after_minutes, review_url
 ) on tenancy.settings to appointd_api;
 grant select on tenancy.settings to appointd_gate;
 grant insert (exclusive_members) on tenancy.settings to appointd_gate;
 grant select (
-    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days
+    tenant_id, language, date_format, time_format, notify_by_email, data_retention_days, reminder_minutes,
+    thanks_after_minutes, review_url
 ) on tenancy.settings to appointd_worker;
 
+create trigger keep_updated_at before update of tenant_id, language, date_format, time_format, notify_by_email,
+notify_by_sms, notify_by_push, data_retention_days, gdpr_compliant, exclusive_members, check_in_opens_minutes,
+trusted_origins, guest_bookings_per_address, guest_bookings_per_email, guests_match_by_verified_email, reminder_minutes,
+thanks_after_minutes, review_url on tenancy.settings
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on tenancy.settings
 for each row execute function operations.record_change();
 create trigger record_event after update on tenancy.settings
 for each row execute function messaging.record_event('settings', 'viewer', '{}');
-create trigger verified_only_update before update of trusted_origins on tenancy.settings
-for each row when (not new.trusted_origins <@ old.trusted_origins) execute function app.verified_only();
+create trigger verified_only_update before update of trusted_origins, review_url on tenancy.settings
+for each row
+when (
+    not new.trusted_origins <@ old.trusted_origins or new.review_url <> coalesce(old.review_url, '')
+) execute function app.verified_only();
 
 
 -- The plan of an organization, one row each. Every change that counts towards a limit locks the row (for no key
@@ -831,6 +876,8 @@ grant select on tenancy.subscriptions to appointd_gate;
 grant insert (plan_type, disabled_features) on tenancy.subscriptions to appointd_gate;
 grant update (updated_at) on tenancy.subscriptions to appointd_gate;
 
+create trigger keep_updated_at before update of tenant_id, plan_type, disabled_features on tenancy.subscriptions
+for each row execute function app.keep_updated_at('{}');
 create trigger keep_within_new_plan after update of plan_type on tenancy.subscriptions
 for each row when (new.plan_type <> old.plan_type) execute function tenancy.keep_within_new_plan();
 create trigger record_change after insert or delete or update on tenancy.subscriptions
@@ -1063,33 +1110,6 @@ $$;
 
 alter function tenancy.add_requests(uuid[],bigint[]) owner to appointd_gate;
 grant execute on function tenancy.add_requests(uuid[],bigint[]) to appointd_door;
-
-
--- The verified e-mail addresses of the owners and admins of the organization that the worker has entered, at most 20,
--- and its name: for what only they are told.
-create function tenancy.admin_addresses()
-returns table(email text, organization text)
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email, o.name
-    from tenancy.members as m
-    join tenancy.organizations as o on o.id = m.tenant_id
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = (select app.tenant())
-        and m.role in ('owner', 'admin')
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by m.account_id
-    limit 20;
-end
-$$;
-
-alter function tenancy.admin_addresses() owner to appointd_gate;
-grant execute on function tenancy.admin_addresses() to appointd_worker;
 
 
 -- requests_per_minute of the present plan of an organization. For an API key (key_id and secret_hash) null if the
@@ -1898,6 +1918,33 @@ $$;
 alter function tenancy.may_give(text,text) owner to appointd_gate;
 
 
+-- The verified e-mail addresses of the active members with one of these roles in the organization that the worker has
+-- entered, at most 20, and its name: for what only they are told.
+create function tenancy.member_addresses(roles text[])
+returns table(email text, organization text)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return query
+    select a.email, o.name
+    from tenancy.members as m
+    join tenancy.organizations as o on o.id = m.tenant_id
+    join identity.accounts as a on a.id = m.account_id
+    where
+        m.tenant_id = (select app.tenant())
+        and m.role = any (roles)
+        and m.status = 'active'
+        and a.email_verified_at is not null
+    order by m.account_id
+    limit 20;
+end
+$$;
+
+alter function tenancy.member_addresses(text[]) owner to appointd_gate;
+grant execute on function tenancy.member_addresses(text[]) to appointd_worker;
+
+
 -- What the organization in the context has nine tenths or more of, of what its plan allows: providers, members,
 -- api_keys. For its admins and the worker; for others nothing.
 create function tenancy.near_limits()
@@ -1938,18 +1985,26 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     lapsed boolean;
+    changed boolean;
 begin
     perform app.stay_outside();
     update tenancy.verified_domains as v
     set missing_since = case when seen then null else coalesce(v.missing_since, now()) end
-    where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id
-    returning v.missing_since <= now() - interval '7 days' into lapsed;
-    if lapsed then
+    from tenancy.verified_domains as before
+    where
+        v.domain = note_domain.domain
+        and v.organization_id = note_domain.organization_id
+        and before.domain = v.domain
+    returning v.missing_since <= now() - interval '7 days', v.missing_since is distinct from before.missing_since
+    into lapsed, changed;
+    if changed or lapsed then
         perform app.set_tenant(organization_id);
-        delete from tenancy.verified_domains as v
-        where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        if lapsed then
+            delete from tenancy.verified_domains as v
+            where v.domain = note_domain.domain and v.organization_id = note_domain.organization_id;
+        end if;
         update tenancy.domains as d
-        set verified_at = null
+        set verified_at = case when lapsed then null else d.verified_at end, updated_at = now()
         where d.tenant_id = note_domain.organization_id and d.domain = note_domain.domain;
         perform app.set_tenant(null);
     end if;
@@ -2026,30 +2081,6 @@ $$;
 
 alter function tenancy.organizations_in_day(interval,interval) owner to appointd_gate;
 grant execute on function tenancy.organizations_in_day(interval,interval) to appointd_worker;
-
-
--- The e-mail addresses of the owners of the organization in the context, if they are verified. For the worker.
-create function tenancy.owners_to_tell()
-returns setof text
-language plpgsql stable security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    return query
-    select a.email
-    from tenancy.members as m
-    join identity.accounts as a on a.id = m.account_id
-    where
-        m.tenant_id = app.tenant()
-        and m.role = 'owner'
-        and m.status = 'active'
-        and a.email_verified_at is not null
-    order by a.email;
-end
-$$;
-
-alter function tenancy.owners_to_tell() owner to appointd_gate;
-grant execute on function tenancy.owners_to_tell() to appointd_worker;
 
 
 -- Public data of an active organization, found by host or else by slug (if both are given they have to agree): one row,
