@@ -293,60 +293,6 @@ comment on procedure app.open_to(regclass, text, text, text) is
     'tenant that meet a condition.';
 revoke execute on procedure app.open_to(regclass, text, text, text) from public;
 
--- Changes -------------------------------------------------------------------------------------------------------------
-
--- A client that sends the current values has changed nothing: the row keeps the time of its last change, so it has
--- no other version, is not listed as changed, and no event says so.
-create function app.keep_updated_at() returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    -- The time itself, and columns that are computed after this trigger.
-    aside constant text[] := array['updated_at'] || tg_argv[0]::text[];
-begin
-    if to_jsonb(new) - aside = to_jsonb(old) - aside then
-        new.updated_at := old.updated_at;
-    end if;
-    return new;
-end
-$$;
-
-comment on function app.keep_updated_at() is
-    'Trigger, before an update that sets columns beside updated_at: keeps updated_at if no column gets another value. '
-    'Argument: the generated columns of the table.';
-
--- The trigger names columns: a migration that changes the type of one, or drops it, drops the trigger first and calls
--- this again.
-create procedure app.date_changes(relation regclass)
-language plpgsql
-as $$
-declare
-    -- A statement that sets updated_at alone means it: something that belongs to the row has changed.
-    settable text;
-    generated text[];
-begin
-    select
-        string_agg(quote_ident(a.attname), ', ') filter (
-            where a.attgenerated = '' and a.attname <> 'updated_at'
-        ),
-        coalesce(array_agg(a.attname::text) filter (where a.attgenerated <> ''), '{}')
-    into settable, generated
-    from pg_attribute as a
-    where a.attrelid = relation and a.attnum > 0 and not a.attisdropped;
-    execute format(
-        'create trigger keep_updated_at before update of %s on %s for each row '
-        'execute function app.keep_updated_at(%L)',
-        settable, relation, generated
-    );
-end
-$$;
-
-comment on procedure app.date_changes(regclass) is
-    'Has updated_at of a table, which its statements set, say when a row last changed: an update to the '
-    'current values keeps it.';
-revoke execute on procedure app.date_changes(regclass) from public;
-
 -- Transactions --------------------------------------------------------------------------------------------------------
 
 create function app.begin_request(request text, host text) returns void
@@ -383,20 +329,6 @@ $$;
 comment on function app.refuse_leftovers() is
     'Fails with AP407 if SQL has prepared a statement in this session: it may stand for one that the server prepared, '
     'and would run in the transaction of the next caller.';
-
-create function app.touch() returns trigger
-language plpgsql
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    new.updated_at := now();
-    return new;
-end
-$$;
-
-comment on function app.touch() is
-    'Trigger, before a change that does not set updated_at itself, such as one by the gate or by a foreign key: '
-    'sets it.';
 
 grant execute on function app.begin_request(text, text)
 to appointd_api, appointd_door, appointd_worker, appointd_gate;

@@ -249,7 +249,7 @@ fn text(tenant: Uuid, endpoint: Uuid, delivery: DueDelivery) -> Result<Option<St
     let event = match delivery.event_position {
         None => WebhookEvent::test(id, (tenant, organization_name), endpoint, delivery.created_at),
         position => {
-            // All columns of one row of `messaging.events`, none of which can be null: the row is there, or is not.
+            // All columns of one row of `messaging.events`, none of which can be null: without the row, all are.
             let (Some(timestamp), Some(actor_kind), Some(subject_id), Some(data)) =
                 (delivery.occurred_at, delivery.actor_kind, delivery.subject_id, delivery.data)
             else {
