@@ -1,5 +1,5 @@
--- The schemas: one per module of the server, plus `app`, which sql/setup/database.sql creates and every module uses. And
--- the triggers that say when a row has last changed.
+-- The schemas: one per module of the server, plus `app`, which sql/setup/database.sql creates and every module uses.
+-- And the triggers that say when a row has last changed.
 
 create extension if not exists btree_gist with schema public;
 

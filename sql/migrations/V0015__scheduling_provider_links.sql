@@ -65,6 +65,10 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- An import brings the providers as they were.
+    if session_user = 'appointd_owner' and current_setting('app.restoring', true) = 'on' then
+        return null;
+    end if;
     update scheduling.providers as p
     set updated_at = now()
     where p.tenant_id = coalesce(new.tenant_id, old.tenant_id) and p.id = coalesce(new.provider_id, old.provider_id);

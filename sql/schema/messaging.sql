@@ -1,7 +1,7 @@
 -- The schema as it is: what sql/migrations makes, read from the catalog by tests/it/db/schema.sql. To read, not to run
 -- and not to edit. After a migration: APPOINTD_UPDATE_SNAPSHOTS=1 cargo test schema
 
--- Telling people things: how many mails may be sent.
+-- Telling people and programs: events, jobs, webhooks, messages.
 create schema messaging authorization appointd_owner;
 
 grant usage on schema messaging to appointd_api;
