@@ -2,8 +2,10 @@
 
 pub mod contacts;
 pub mod events;
+pub mod preferences;
 
 use contacts::ContactsApi;
+use preferences::PreferencesApi;
 
 use crate::{
     db::Db,
@@ -18,8 +20,11 @@ pub enum Crm {}
 
 impl Module for Crm {
     const NAME: &str = "crm";
-    const TAGS: &[Tag] =
-        &[Tag { name: "Contacts", about: "The people an organization deals with.", paths: &["/contacts"] }];
+    const TAGS: &[Tag] = &[Tag {
+        name: "Contacts",
+        about: "The people an organization deals with.",
+        paths: &["/contacts", "/my/message-preferences"],
+    }];
     const DELETED: &[&str] = &["contact"];
     const PROBLEMS: &[ProblemCode] = problem_codes! {
         409 Named {
@@ -28,6 +33,6 @@ impl Module for Crm {
     };
 }
 
-pub fn apis(db: Db) -> Apis<Crm, ContactsApi> {
-    Apis::new(ContactsApi(db))
+pub fn apis(db: Db) -> Apis<Crm, (ContactsApi, PreferencesApi)> {
+    Apis::new((ContactsApi(db.clone()), PreferencesApi(db)))
 }

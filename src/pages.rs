@@ -4,8 +4,8 @@
 //!
 //! Reading order: [`visit`] (what is asked for), [`language`] and [`formats`] (texts, dates, prices), [`shell`] (the
 //! frame and the headers), [`form`] (fields and their errors), then one file for each group of pages: [`booking`],
-//! [`details`], [`manage`], [`verify`], [`waitlist`], [`account`], [`landing`]. Templates are in `templates`, texts in
-//! `locales`.
+//! [`details`], [`manage`], [`verify`], [`waitlist`], [`unsubscribe`], [`account`], [`landing`]. Templates are in
+//! `templates`, texts in `locales`.
 
 pub mod account;
 pub mod assets;
@@ -21,6 +21,7 @@ pub mod manage;
 pub mod month;
 pub mod shell;
 pub mod site;
+pub mod unsubscribe;
 pub mod verify;
 pub mod visit;
 pub mod waitlist;
@@ -69,6 +70,7 @@ pub fn routes(app: &App, demo: Vec<(String, String)>, route: Route) -> Route {
         .at("/waitlist-entry/accept", sent_to(&site, waitlist::accept))
         .at("/waitlist-entry/decline", sent_to(&site, waitlist::decline))
         .at("/waitlist-entry/withdraw", sent_to(&site, waitlist::withdraw))
+        .at(unsubscribe::PATH, get(page(&site, unsubscribe::show)).post(page(&site, unsubscribe::done)))
         .at("/forgot-password", get(page(&site, account::forgotten)).post(page(&site, account::send_reset)))
         .at("/reset-password", get(page(&site, account::new_password)).post(page(&site, account::reset)))
         .at("/verify-email", get(page(&site, account::unverified)).post(page(&site, account::verify)))

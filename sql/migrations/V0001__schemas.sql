@@ -22,7 +22,7 @@ comment on schema messaging is 'Telling people and programs: events, jobs, webho
 grant usage on schema app, identity, tenancy, crm, scheduling, operations, messaging
 to appointd_api, appointd_auditor, appointd_gate;
 -- The role for what happens before the caller is known calls functions of the gate and reaches no table.
-grant usage on schema app, identity, tenancy, scheduling to appointd_door;
+grant usage on schema app, identity, tenancy, crm, scheduling to appointd_door;
 
 -- No role may call a new function until a migration grants it. The setting belongs to the role that creates the
 -- function: once for the owner, once for the gate.

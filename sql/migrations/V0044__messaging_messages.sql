@@ -66,7 +66,7 @@ comment on column messaging.messages.state is
     'unknown (the connection broke before the mail server answered, twice); failed; skipped.';
 comment on column messaging.messages.reason is
     'Why it failed: refused (by the mail server), gave_up. Why it was skipped: stale, past, no_address, no_channel, '
-    'switched_off, unverified, over_budget, template. Null otherwise.';
+    'switched_off, opted_out, unverified, over_budget, template. Null otherwise.';
 comment on column messaging.messages.attempts is 'How often it was begun to be sent.';
 comment on column messaging.messages.doubts is
     'How often it is unknown whether it was sent. After two, of a planned message after one, it is not sent again.';
@@ -234,7 +234,8 @@ returns table (
     created_at timestamptz, entry_updated_at timestamptz, service_name text, provider_name text, contact_name text,
     segments jsonb, requires_approval boolean, cancellation_notice_minutes integer, cancellation_reason text,
     occurrences smallint, time_zone text, contact_email text, is_provider boolean, member_name text, member_email text,
-    proof bytea, contact_id uuid, service_id uuid
+    proof bytea, contact_id uuid, service_id uuid, wants_reminders boolean, reminders_proof bytea,
+    wants_thanks boolean, thanks_proof bytea
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -252,13 +253,15 @@ begin
         a.cancellation_reason, s.occurrences, o.time_zone, c.email,
         coalesce(p.account_id = appointment_notice.account, false), m.full_name, m.email,
         case when appointment_notice.account is null then app.proof('guest', tenant, a.id) end, a.contact_id,
-        a.service_id
+        a.service_id, coalesce(w.reminders, true), crm.unsubscribe_proof(tenant, a.contact_id, 'reminders'),
+        coalesce(w.thanks, true), crm.unsubscribe_proof(tenant, a.contact_id, 'thanks')
     from scheduling.appointments as a
     cross join lateral scheduling.entries(tenant, array[a.id]) as e
     join tenancy.organizations as o on o.id = a.tenant_id
     join crm.contacts as c on c.tenant_id = a.tenant_id and c.id = a.contact_id
     join scheduling.providers as p on p.tenant_id = a.tenant_id and p.id = a.provider_id
     left join scheduling.series as s on s.tenant_id = a.tenant_id and s.id = a.series_id
+    left join crm.message_preferences as w on w.tenant_id = a.tenant_id and w.contact_id = a.contact_id
     left join lateral (
         select i.full_name, i.email
         from tenancy.members as w
@@ -274,7 +277,7 @@ $$;
 comment on function scheduling.appointment_notice(uuid, uuid) is
     'What a message about an appointment of the entered organization says, for the worker; and the name and verified '
     'address of an account, if it is that of an active member who works there. Without an account, the proof for the '
-    'link of the customer.';
+    'link of the customer. Names functions and tables of later files.';
 
 grant execute on function scheduling.appointment_notice(uuid, uuid), messaging.spend(text, uuid, uuid)
 to appointd_worker;

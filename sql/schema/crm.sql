@@ -6,6 +6,7 @@ create schema crm authorization appointd_owner;
 
 grant usage on schema crm to appointd_api;
 grant usage on schema crm to appointd_auditor;
+grant usage on schema crm to appointd_door;
 grant usage on schema crm to appointd_gate;
 grant usage on schema crm to appointd_worker;
 
@@ -128,6 +129,94 @@ create trigger record_event after insert or delete or update on crm.contacts
 for each row execute function messaging.record_event('contact', 'viewer', '{}');
 
 
+-- What contacts want to be told, a row for each who was ever asked about. Without a row: everything.
+create table crm.message_preferences (
+    -- The organization. Filled from the context; the server has no right to write it.
+    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    -- The contact.
+    contact_id uuid not null,
+    -- Whether they get reminders of their appointments.
+    reminders boolean not null default true,
+    -- Whether they are thanked after an appointment.
+    thanks boolean not null default true,
+    -- When the row last changed.
+    updated_at timestamptz not null default now(),
+    constraint message_preferences_pkey primary key (tenant_id, contact_id),
+    constraint message_preferences_contact_fkey foreign key (
+        tenant_id, contact_id
+    ) references crm.contacts(tenant_id, id) on delete cascade,
+    constraint message_preferences_tenant_fkey foreign key (tenant_id) references tenancy.organizations(id)
+);
+
+alter table crm.message_preferences enable row level security, force row level security;
+
+create policy tenant_floor on crm.message_preferences as restrictive for all to public
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy customer_insert on crm.message_preferences as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
+    );
+create policy customer_select on crm.message_preferences as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
+    );
+create policy customer_update on crm.message_preferences as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{customer}'))
+        and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
+    );
+create policy gate_insert on crm.message_preferences as permissive for insert to appointd_gate
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_select on crm.message_preferences as permissive for select to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy gate_update on crm.message_preferences as permissive for update to appointd_gate
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy owner_all on crm.message_preferences as permissive for all to appointd_owner
+    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
+    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+create policy staff_insert on crm.message_preferences as permissive for insert to appointd_api
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+    );
+create policy staff_update on crm.message_preferences as permissive for update to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+    )
+    with check (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
+    );
+create policy viewer_select on crm.message_preferences as permissive for select to appointd_api
+    using (
+        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
+        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
+    );
+
+grant select on crm.message_preferences to appointd_api;
+grant insert (contact_id, reminders, thanks) on crm.message_preferences to appointd_api;
+grant update (contact_id, reminders, thanks, updated_at) on crm.message_preferences to appointd_api;
+grant select on crm.message_preferences to appointd_gate;
+grant insert (contact_id, reminders, thanks) on crm.message_preferences to appointd_gate;
+grant update (reminders, thanks, updated_at) on crm.message_preferences to appointd_gate;
+
+create trigger record_change after insert or delete or update on crm.message_preferences
+for each row execute function operations.record_change();
+
+
 -- Whether an account is linked to the contact.
 create function crm.has_account(contact uuid)
 returns boolean
@@ -167,3 +256,58 @@ end
 $$;
 
 grant execute on function crm.own_contacts() to appointd_api;
+
+
+-- Switches off one kind of messages to a contact, for who has the link of such a message, or only looks whether the
+-- link is valid. Returns the slug of the organization; null: the link is not valid, or the host of the request is that
+-- of another organization.
+create function crm.unsubscribe(organization uuid, contact uuid, kind text, proof bytea, only_look boolean)
+returns text
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    found_slug text;
+begin
+    perform app.stay_outside();
+    if (kind in ('reminders', 'thanks') and proof = crm.unsubscribe_proof(organization, contact, kind)) is not true then
+        return null;
+    end if;
+    if not tenancy.host_admits(organization) then
+        return null;
+    end if;
+    execute format('set local app.tenant_id = %L', organization);
+    select o.slug
+    into found_slug
+    from tenancy.organizations as o
+    join crm.contacts as c on c.tenant_id = o.id
+    where o.id = organization and o.status = 'active' and c.id = contact;
+    if found_slug is not null and not only_look then
+        insert into crm.message_preferences as p (contact_id, reminders, thanks)
+        values (contact, kind <> 'reminders', kind <> 'thanks')
+        on conflict on constraint message_preferences_pkey do update
+        set
+            reminders = p.reminders and excluded.reminders, thanks = p.thanks and excluded.thanks,
+            updated_at = now()
+        -- Again: nothing changes.
+        where p.reminders and not excluded.reminders or p.thanks and not excluded.thanks;
+    end if;
+    return found_slug;
+end
+$$;
+
+alter function crm.unsubscribe(uuid,uuid,text,bytea,boolean) owner to appointd_gate;
+grant execute on function crm.unsubscribe(uuid,uuid,text,bytea,boolean) to appointd_door;
+
+
+-- What a link proves that switches off one kind of messages to a contact. For functions of the gate.
+create function crm.unsubscribe_proof(organization uuid, contact uuid, kind text)
+returns bytea
+language plpgsql stable
+as $$
+begin
+    return app.proof('unsubscribe ' || kind, organization, contact);
+end
+$$;
+
+alter function crm.unsubscribe_proof(uuid,uuid,text) owner to appointd_gate;

@@ -310,7 +310,7 @@ create table messaging.messages (
     -- unknown (the connection broke before the mail server answered, twice); failed; skipped.
     state text not null default 'queued',
     -- Why it failed: refused (by the mail server), gave_up. Why it was skipped: stale, past, no_address, no_channel,
-    -- switched_off, unverified, over_budget, template. Null otherwise.
+    -- switched_off, opted_out, unverified, over_budget, template. Null otherwise.
     reason text,
     -- How often it was begun to be sent.
     attempts smallint not null default 0,

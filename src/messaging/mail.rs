@@ -68,6 +68,8 @@ pub struct Letter {
     pub text: String,
     pub html: String,
     pub invitation: Option<Invitation>,
+    /// Switches such messages off by a POST request (RFC 8058).
+    pub unsubscribe: Option<String>,
 }
 
 /// A calendar entry for the recipient of an e-mail (RFC 6047).
@@ -228,7 +230,7 @@ impl Inner {
     /// A message with both texts, and the calendar entry as mail programs look for it: among the alternatives, and
     /// attached.
     fn whole(&self, letter: Letter) -> Result<Message, String> {
-        let Letter { id, permit, from, to, subject, text, html, invitation } = letter;
+        let Letter { id, permit, from, to, subject, text, html, invitation, unsubscribe } = letter;
         let address = permit.to.parse().map_err(|_| "the address is malformed".to_owned())?;
         let part = |kind, text: &str| SinglePart::builder().header(kind).body(self.encoded(text));
         let both = MultiPart::alternative()
@@ -245,15 +247,19 @@ impl Inner {
                     .singlepart(attached.body(self.encoded(calendar), kind))
             }
         };
-        let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
-        Message::builder()
+        let header = |name, value| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
+        let mut message = Message::builder()
             .from(Mailbox::new(Some(one_line(&from)), self.from.email.clone()))
             .to(Mailbox::new(Some(one_line(&to)), address))
             .subject(one_line(&subject))
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
-            .raw_header(HeaderValue::new(automatic, "auto-generated".to_owned()))
-            .multipart(whole)
-            .map_err(|error| error.to_string())
+            .raw_header(header("Auto-Submitted", "auto-generated".to_owned()));
+        if let Some(url) = unsubscribe {
+            message = message
+                .raw_header(header("List-Unsubscribe", format!("<{url}>")))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+        message.multipart(whole).map_err(|error| error.to_string())
     }
 
     async fn hand_over(&self, message: &Message) -> Result<(), Unsent> {

@@ -41,6 +41,8 @@ named_enum! {
         NoChannel = "no_channel",
         /// The organization does not send such messages any more.
         SwitchedOff = "switched_off",
+        /// The contact does not want such messages.
+        OptedOut = "opted_out",
         /// No owner of the organization has a verified e-mail address.
         Unverified = "unverified",
         /// The limits of e-mails did not allow it for a day.

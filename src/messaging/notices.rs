@@ -121,6 +121,8 @@ pub struct Content {
     pub variables: Value,
     pub button: Option<Button>,
     pub invitation: Option<Invitation>,
+    /// The page that switches such messages off.
+    pub unsubscribe: Option<String>,
 }
 
 /// What a message says, or why it is not sent.

@@ -1,6 +1,7 @@
 //! The two forms of a message, made of its text: plain, and HTML. In HTML, paragraphs are separated by empty lines,
 //! lines that begin with two spaces are set apart, and the link of the message is a button. No HTML comes from a
-//! template. Both end with the name and the address of the organization.
+//! template. Both end with the name and the address of the organization, and with the link that switches such messages
+//! off, if they can be.
 
 use std::fmt::Write as _;
 
@@ -16,14 +17,31 @@ pub struct Button {
     pub label: &'static str,
 }
 
-/// The plain text.
-pub fn plain(voice: &Voice, text: &str) -> String {
+/// The plain text. `unsubscribe` is the page that switches such messages off.
+pub fn plain(voice: &Voice, language: &str, text: &str, unsubscribe: Option<&str>) -> String {
     let address = voice.address.as_deref().map(|address| format!("\n{address}")).unwrap_or_default();
-    format!("{text}\n\n-- \n{}{address}\n", voice.name)
+    let end = unsubscribe.map(|url| format!("\n\n{}: {url}", unsubscribing(language))).unwrap_or_default();
+    format!("{text}\n\n-- \n{}{address}{end}\n", voice.name)
 }
 
-/// The HTML, a whole page.
-pub fn html(voice: &Voice, language: &str, subject: &str, text: &str, button: Option<&Button>) -> String {
+/// What the link says that switches such messages off.
+fn unsubscribing(language: &str) -> &'static str {
+    match language {
+        "de" => "Solche E-Mails abbestellen",
+        "fr" => "Ne plus recevoir ces e-mails",
+        "es" => "Dejar de recibir estos correos",
+        _ => "Unsubscribe from such e-mails",
+    }
+}
+
+/// The HTML, a whole page, of a subject and a text.
+pub fn html(
+    voice: &Voice,
+    language: &str,
+    (subject, text): (&str, &str),
+    button: Option<&Button>,
+    unsubscribe: Option<&str>,
+) -> String {
     let color = voice.color.as_deref().unwrap_or(COLOR);
     let name = escaped(&voice.name);
     let head = match &voice.logo_url {
@@ -58,13 +76,21 @@ pub fn html(voice: &Voice, language: &str, subject: &str, text: &str, button: Op
     }
     let address =
         voice.address.as_deref().map(|address| format!("<br>\n{}", lines(address))).unwrap_or_default();
+    let end = unsubscribe.map(|url| {
+        format!(
+            "<br>\n<a href=\"{}\" style=\"color:#6b7280\">{}</a>",
+            escaped(url),
+            escaped(unsubscribing(language))
+        )
+    });
+    let end = end.unwrap_or_default();
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n</head>\n\
          <body style=\"margin:0;padding:24px;font-family:sans-serif;font-size:16px;line-height:1.5;color:#111827\">\n\
          <div style=\"max-width:600px;margin:0 auto\">\n{head}\n\
          <div style=\"margin:24px 0;border-top:3px solid {color};padding-top:24px\">\n{body}</div>\n\
-         <p style=\"margin:0;font-size:13px;color:#6b7280\">{name}{address}</p>\n</div>\n</body>\n</html>\n",
+         <p style=\"margin:0;font-size:13px;color:#6b7280\">{name}{address}{end}</p>\n</div>\n</body>\n</html>\n",
         escaped(language),
         escaped(subject),
     )

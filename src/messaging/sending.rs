@@ -139,7 +139,7 @@ impl SendMessages {
             }
             (None, None) => return Ok(Written::Skipped("template")),
         };
-        let Content { name, address, variables, button, invitation } =
+        let Content { name, address, variables, button, invitation, unsubscribe } =
             match module.compose(tx, message, &voice, &language).await? {
                 Ok(content) => content,
                 Err(reason) => return Ok(Written::Skipped(reason)),
@@ -172,8 +172,9 @@ impl SendMessages {
                 }
             }
         };
-        let (plain, html) =
-            (page::plain(&voice, &text), page::html(&voice, &language, &subject, &text, button.as_ref()));
+        let end = unsubscribe.as_deref();
+        let plain = page::plain(&voice, &language, &text, end);
+        let html = page::html(&voice, &language, (&subject, &text), button.as_ref(), end);
         let letter = Letter {
             id: message.id,
             permit,
@@ -183,6 +184,7 @@ impl SendMessages {
             text: plain,
             html,
             invitation,
+            unsubscribe,
         };
         Ok(Written::Letter((Box::new(letter), language)))
     }

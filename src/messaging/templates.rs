@@ -260,8 +260,8 @@ impl MessageTemplatesApi {
         let rendered = rendering::render_subject(&new.subject, &variables)
             .and_then(|subject| Ok((subject, rendering::render(&new.body, &variables)?)));
         let (subject, text) = rendered.map_err(|mistake| invalid("body", mistake))?;
-        let html = page::html(&voice, &new.language, &subject, &text, button.as_ref());
-        Ok(Json(MessagePreview { subject, text: page::plain(&voice, &text), html }))
+        let html = page::html(&voice, &new.language, (&subject, &text), button.as_ref(), None);
+        Ok(Json(MessagePreview { subject, text: page::plain(&voice, &new.language, &text, None), html }))
     }
 
     /// Get a message template

@@ -48,6 +48,11 @@ impl Place {
         Self::named(db, visit, visit.host(), Some(&slug)).await
     }
 
+    /// The organization with a slug that the database has found. Its host must lead to it.
+    pub async fn with_slug(db: &Db, visit: &Visit, slug: &str) -> Result<Self, Problem> {
+        Self::named(db, visit, visit.host(), Some(slug)).await
+    }
+
     async fn named(db: &Db, visit: &Visit, host: Option<&str>, slug: Option<&str>) -> Result<Self, Problem> {
         let found = organizations::face(db, host, slug).await?;
         let organization = found.ok_or_else(|| organizations::unknown(host, slug))?;

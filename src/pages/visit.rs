@@ -18,6 +18,9 @@ use crate::http::{
 /// The maximum size of a form, in bytes.
 const LARGEST_FORM: usize = 64 * 1024;
 
+/// Links that mail programs send requests to, from anywhere (RFC 8058).
+const PROVED: &str = "/unsubscribe/";
+
 /// The cookie of a guest who has opened a link: its token. Of the pages that manage, and of half an hour.
 pub const LINK_COOKIE: &str = "__Host-appointd-guest";
 
@@ -63,10 +66,12 @@ pub struct Visit {
 }
 
 impl Visit {
-    /// Reads a request. A form that does not come from a page of this host is refused.
+    /// Reads a request. A form that does not come from a page of this host is refused. One that is sent to a link with
+    /// a proof of its own is not read.
     pub async fn read(request: &mut Request) -> (Self, Result<(), Problem>) {
         let mut visit = Self::of(request);
         let read = match *request.method() {
+            Method::POST if visit.path.starts_with(PROVED) => Ok(()),
             Method::POST => match check_origin(request) {
                 Ok(()) => read_form(request).await.map(|form| visit.form = form),
                 refused => refused,

@@ -41,7 +41,7 @@ const MAY_NAME: &[(&str, &str)] = &[
         "db http messaging operations tenancy crm scheduling::features scheduling::hours scheduling::slots \
          scheduling::booking scheduling::catalog",
     ),
-    ("scheduling::notices", "db messaging scheduling::booking scheduling::customers"),
+    ("scheduling::notices", "db messaging crm scheduling::booking scheduling::customers"),
     (
         "scheduling",
         "db http messaging scheduling::codes scheduling::hours scheduling::slots scheduling::booking scheduling::catalog \

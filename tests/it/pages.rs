@@ -8,3 +8,4 @@ mod catalog;
 mod foreign;
 mod formats;
 mod manage;
+mod unsubscribe;

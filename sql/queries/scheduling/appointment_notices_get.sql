@@ -7,7 +7,8 @@ select
     n.provider_name, n.contact_name, n.segments, n.time_zone, n.revision, n.requires_approval,
     n.cancellation_notice_minutes, n.cancellation_reason, n.occurrences, n.contact_email, n.is_provider, n.member_name,
     n.member_email, $1::uuid as organization_id, n.proof, n.contact_id, s.notify_by_email,
-    coalesce(v.reminder_minutes, s.reminder_minutes) as reminder_minutes, s.thanks_after_minutes, s.review_url
+    coalesce(v.reminder_minutes, s.reminder_minutes) as reminder_minutes, s.thanks_after_minutes, s.review_url,
+    n.wants_reminders, n.reminders_proof, n.wants_thanks, n.thanks_proof
 from scheduling.appointment_notice($2, $3) as n
 join tenancy.settings as s on s.tenant_id = $1
 join scheduling.services as v on v.tenant_id = $1 and v.id = n.service_id

@@ -212,6 +212,14 @@ role-staff = فريق العمل
 role-viewer = قراءة فقط
 role-customer = حساب عميل
 
+## إلغاء الاشتراك
+unsubscribe-heading = إلغاء الاشتراك
+unsubscribe-reminders = لن تذكّرك { $organization } بمواعيدك بالبريد الإلكتروني بعد الآن. ستظل تتلقى رسائل الحجز والتغيير والإلغاء.
+unsubscribe-thanks = لن تشكرك { $organization } بالبريد الإلكتروني بعد مواعيدك.
+unsubscribe-it = إلغاء الاشتراك
+unsubscribe-done-heading = تم إلغاء اشتراكك
+unsubscribe-done = لن تتلقى رسائل من هذا النوع بعد الآن. إذا غيّرت رأيك، فأخبر الجهة بذلك.
+
 ## الصفحة الأولى
 landing-heading = مواعيد لكثير من المنشآت
 landing-about = appointd خادم تستقبل به الصالونات والعيادات والمكاتب الحجوزات. يحجز عملاؤها على صفحات كهذه.

@@ -203,6 +203,14 @@ role-staff = Mitarbeit
 role-viewer = nur lesen
 role-customer = Kundenkonto
 
+## Abbestellen
+unsubscribe-heading = Abbestellen
+unsubscribe-reminders = { $organization } erinnert Sie nicht mehr per E-Mail an Ihre Termine. E-Mails über Buchungen, Änderungen und Absagen bekommen Sie weiterhin.
+unsubscribe-thanks = { $organization } dankt Ihnen nach Ihren Terminen nicht mehr per E-Mail.
+unsubscribe-it = Abbestellen
+unsubscribe-done-heading = Sie haben abbestellt
+unsubscribe-done = Sie bekommen keine E-Mails dieser Art mehr. Wenn Sie es sich anders überlegen, sagen Sie es bitte dem Betrieb.
+
 ## Startseite
 landing-heading = Termine für viele Betriebe
 landing-about = appointd ist ein Server, mit dem Salons, Praxen und Büros Buchungen annehmen. Ihre Kunden buchen auf Seiten wie diesen.

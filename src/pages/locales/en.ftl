@@ -203,6 +203,14 @@ role-staff = member of the staff
 role-viewer = viewer
 role-customer = customer
 
+## Unsubscribing
+unsubscribe-heading = Unsubscribe
+unsubscribe-reminders = { $organization } will no longer remind you of your appointments by e-mail. You still get e-mails about bookings, changes and cancellations.
+unsubscribe-thanks = { $organization } will no longer thank you by e-mail after your appointments.
+unsubscribe-it = Unsubscribe
+unsubscribe-done-heading = You are unsubscribed
+unsubscribe-done = You get no more e-mails of this kind. If you change your mind, please tell the organization.
+
 ## Front page
 landing-heading = Appointments for many businesses
 landing-about = appointd is a server with which salons, clinics and offices take bookings. Their customers book on pages like these.

@@ -203,6 +203,14 @@ role-staff = equipo
 role-viewer = solo lectura
 role-customer = cuenta de cliente
 
+## Darse de baja
+unsubscribe-heading = Darse de baja
+unsubscribe-reminders = { $organization } dejará de recordarle sus citas por correo. Seguirá recibiendo correos sobre reservas, cambios y cancelaciones.
+unsubscribe-thanks = { $organization } dejará de darle las gracias por correo después de sus citas.
+unsubscribe-it = Darse de baja
+unsubscribe-done-heading = Se ha dado de baja
+unsubscribe-done = No recibirá más correos de este tipo. Si cambia de opinión, avise al establecimiento.
+
 ## Portada
 landing-heading = Citas para muchos negocios
 landing-about = appointd es un servidor con el que salones, clínicas y oficinas reciben reservas. Sus clientes reservan en páginas como estas.

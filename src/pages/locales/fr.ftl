@@ -203,6 +203,14 @@ role-staff = équipe
 role-viewer = lecture seule
 role-customer = compte client
 
+## Désabonnement
+unsubscribe-heading = Se désabonner
+unsubscribe-reminders = { $organization } ne vous rappellera plus vos rendez-vous par e-mail. Vous recevrez toujours les e-mails concernant les réservations, les changements et les annulations.
+unsubscribe-thanks = { $organization } ne vous remerciera plus par e-mail après vos rendez-vous.
+unsubscribe-it = Se désabonner
+unsubscribe-done-heading = Vous êtes désabonné
+unsubscribe-done = Vous ne recevrez plus d’e-mails de ce type. Si vous changez d’avis, dites-le à l’établissement.
+
 ## Accueil
 landing-heading = Des rendez-vous pour de nombreux établissements
 landing-about = appointd est un serveur avec lequel salons, cabinets et bureaux prennent des réservations. Leurs clients réservent sur des pages comme celles-ci.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{AppointmentNotices, NOTICES, REMINDER, TEXTS, THANKS, words};
 use crate::{
+    crm::preferences::{MessageKind, UnsubscribeLink},
     db::{Pass, row},
     messaging::{
         mail::Invitation,
@@ -43,13 +44,18 @@ pub(super) struct ToldAppointment {
     reminder_minutes: Vec<i32>,
     thanks_after_minutes: Option<i32>,
     review_url: Option<String>,
+    wants_reminders: bool,
+    reminders_proof: Option<Vec<u8>>,
+    wants_thanks: bool,
+    thanks_proof: Option<Vec<u8>>,
 }
 
 row! {
     ToldAppointment {
         entry: Entry, revision, requires_approval, cancellation_notice_minutes, cancellation_reason, occurrences,
         contact_email, is_provider, member_name, member_email, organization_id, proof, contact_id, notify_by_email,
-        reminder_minutes, thanks_after_minutes, review_url
+        reminder_minutes, thanks_after_minutes, review_url, wants_reminders, reminders_proof, wants_thanks,
+        thanks_proof
     }
 }
 
@@ -127,9 +133,11 @@ impl AppointmentNotices {
         let variables = told.variables(voice, language, (&name, &customer), button.as_ref(), now);
         if is_thanks || message.event == REMINDER {
             // The appointment is in the calendar already.
+            let unsubscribe = told.unsubscribe_link(is_thanks).map(|link| self.mailer.page(&link.path()));
             let review = told.review_url.filter(|_| is_thanks);
             let review = review.map(|url| Button { url, label: words::review(language) });
-            return Ok(Content { name, address, variables, button: button.or(review), invitation: None });
+            let button = button.or(review);
+            return Ok(Content { name, address, variables, button, invitation: None, unsubscribe });
         }
         let calls_off = matches!(message.event.as_str(), "appointment.cancelled" | "appointment.declined");
         let cancels = calls_off || (!is_to_contact && !told.is_provider);
@@ -143,7 +151,8 @@ impl AppointmentNotices {
             method: if cancels { "CANCEL" } else { "REQUEST" },
             calendar: entry.invitation(cancels, organizer, &address),
         };
-        Ok(Content { name, address, variables, button, invitation: Some(invitation) })
+        let invitation = Some(invitation);
+        Ok(Content { name, address, variables, button, invitation, unsubscribe: None })
     }
 }
 
@@ -155,7 +164,7 @@ impl ToldAppointment {
         match message.event.as_str() {
             THANKS if !is_planned_so || status != AppointmentStatus::Completed => Some("stale"),
             THANKS if !self.notify_by_email || self.thanks_after_minutes.is_none() => Some("switched_off"),
-            THANKS => None,
+            THANKS => (!self.wants_thanks).then_some("opted_out"),
             REMINDER if !is_planned_so || status != AppointmentStatus::Confirmed => Some("stale"),
             _ if message.event != REMINDER && self.revision != message.sequence => Some("stale"),
             _ if starts_at <= now => Some("past"),
@@ -164,12 +173,25 @@ impl ToldAppointment {
         }
     }
 
+    /// The link that switches thanks or reminders off.
+    fn unsubscribe_link(&self, is_thanks: bool) -> Option<UnsubscribeLink> {
+        let (kind, proof) = match is_thanks {
+            true => (MessageKind::Thanks, &self.thanks_proof),
+            false => (MessageKind::Reminders, &self.reminders_proof),
+        };
+        let proof = proof.as_deref().and_then(Pass::read)?;
+        Some(UnsubscribeLink { kind, organization: self.organization_id, contact: self.contact_id, proof })
+    }
+
     /// Why a contact is not reminded so many minutes ahead, if they are not.
     fn unreminded(&self, ahead_minutes: i32, now: DateTime<Utc>) -> Option<&'static str> {
         let is_due = |minutes: i32| self.entry.starts_at - TimeDelta::minutes(minutes.into()) <= now;
         let minutes = &self.reminder_minutes;
         if !self.notify_by_email || !minutes.contains(&ahead_minutes) {
             return Some("switched_off");
+        }
+        if !self.wants_reminders {
+            return Some("opted_out");
         }
         // No worker ran for so long that the next one is due as well: one of them is enough.
         minutes.iter().any(|other| *other < ahead_minutes && is_due(*other)).then_some("stale")
