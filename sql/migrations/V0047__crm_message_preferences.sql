@@ -2,7 +2,7 @@
 -- the end of such an e-mail. E-mails about bookings and changes cannot be switched off.
 
 create table crm.message_preferences (
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     contact_id uuid not null,
     reminders boolean not null default true,
     thanks boolean not null default true,
@@ -34,6 +34,7 @@ call app.open_to(
 call app.admit('crm.message_preferences', 'appointd_gate', array['select', 'insert', 'update']);
 call app.admit('crm.message_preferences', 'appointd_owner', array['all']);
 call operations.audit('crm.message_preferences');
+call app.date_changes('crm.message_preferences');
 
 grant
     select,
@@ -74,7 +75,7 @@ begin
     if not tenancy.host_admits(organization) then
         return null;
     end if;
-    execute format('set local app.tenant_id = %L', organization);
+    perform app.set_tenant(organization);
     select o.slug
     into found_slug
     from tenancy.organizations as o
