@@ -132,7 +132,7 @@ for each row execute function messaging.record_event('contact', 'viewer', '{}');
 -- What contacts want to be told, a row for each who was ever asked about. Without a row: everything.
 create table crm.message_preferences (
     -- The organization. Filled from the context; the server has no right to write it.
-    tenant_id uuid not null default nullif(current_setting('app.tenant_id', true), '')::uuid,
+    tenant_id uuid not null default app.tenant(),
     -- The contact.
     contact_id uuid not null,
     -- Whether they get reminders of their appointments.
@@ -151,60 +151,48 @@ create table crm.message_preferences (
 alter table crm.message_preferences enable row level security, force row level security;
 
 create policy tenant_floor on crm.message_preferences as restrictive for all to public
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy customer_insert on crm.message_preferences as permissive for insert to appointd_api
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_select on crm.message_preferences as permissive for select to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy customer_update on crm.message_preferences as permissive for update to appointd_api
     using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     )
     with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{customer}'))
+        tenant_id = (select app.tenant())
+        and (select app.role() = any ('{customer}'))
         and (contact_id = any ((select crm.own_contacts() as own_contacts)::uuid[]))
     );
 create policy gate_insert on crm.message_preferences as permissive for insert to appointd_gate
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    with check (tenant_id = (select app.tenant()));
 create policy gate_select on crm.message_preferences as permissive for select to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()));
 create policy gate_update on crm.message_preferences as permissive for update to appointd_gate
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy owner_all on crm.message_preferences as permissive for all to appointd_owner
-    using (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid))
-    with check (tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid));
+    using (tenant_id = (select app.tenant()))
+    with check (tenant_id = (select app.tenant()));
 create policy staff_insert on crm.message_preferences as permissive for insert to appointd_api
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy staff_update on crm.message_preferences as permissive for update to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    )
-    with check (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')))
+    with check (tenant_id = (select app.tenant()) and (select app.role() = any ('{staff,manager,admin,owner}')));
 create policy viewer_select on crm.message_preferences as permissive for select to appointd_api
-    using (
-        tenant_id = (select nullif(current_setting('app.tenant_id', true), '')::uuid)
-        and (select current_setting('app.role', true) = any ('{viewer,staff,manager,admin,owner}'))
-    );
+    using (tenant_id = (select app.tenant()) and (select app.role() = any ('{viewer,staff,manager,admin,owner}')));
 
 grant select on crm.message_preferences to appointd_api;
 grant insert (contact_id, reminders, thanks) on crm.message_preferences to appointd_api;
@@ -213,6 +201,8 @@ grant select on crm.message_preferences to appointd_gate;
 grant insert (contact_id, reminders, thanks) on crm.message_preferences to appointd_gate;
 grant update (reminders, thanks, updated_at) on crm.message_preferences to appointd_gate;
 
+create trigger keep_updated_at before update of tenant_id, contact_id, reminders, thanks on crm.message_preferences
+for each row execute function app.keep_updated_at('{}');
 create trigger record_change after insert or delete or update on crm.message_preferences
 for each row execute function operations.record_change();
 
@@ -276,7 +266,7 @@ begin
     if not tenancy.host_admits(organization) then
         return null;
     end if;
-    execute format('set local app.tenant_id = %L', organization);
+    perform app.set_tenant(organization);
     select o.slug
     into found_slug
     from tenancy.organizations as o
