@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Tenant, address,
     booking::APPOINTMENTS,
+    eventually,
     mail_server::{Behaviour, MailServer},
     planned::{SETTINGS, fixture, planned, state, states, subjects, until},
     system,
@@ -191,8 +192,13 @@ async fn workers_side_by_side_send_each_reminder_once() {
                update messaging.jobs set state = 'ready', run_at = now() where tenant_id = $1";
     system().superuser().await.execute(due, &[&tenant.id]).await.expect("jobs");
     tokio::join!(tell(), tell(), tell());
+    // A job that a busy machine has put off is done in a later round.
     for id in &ids {
-        assert_eq!(states(tenant, id).await, [state("sent", None)]);
+        eventually(async || {
+            tell().await;
+            (states(tenant, id).await == [state("sent", None)]).then_some(())
+        })
+        .await;
     }
     assert_eq!((reminders(&server), server.texts().len()), (3, 6));
 
