@@ -254,9 +254,8 @@ async fn endpoint_that_hangs_delays_no_other() {
     let jobs = claim(&tenant, &deliver).await;
     assert_eq!(jobs.len(), 2);
     let sending = join_all(jobs.iter().map(|job| run(&deliver, job)));
-    let all = eventually(async || {
-        (quick.received().len() == 30 && hanging.received().len() == 1).then_some(())
-    });
+    let all =
+        eventually(async || (quick.received().len() == 30 && hanging.received().len() == 1).then_some(()));
     tokio::select! {
         _ = sending => panic!("the first endpoint has answered nothing yet"),
         () = all => {}
