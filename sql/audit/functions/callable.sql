@@ -71,6 +71,8 @@ where
             'app.begin_request(text,text)',
             'app.refuse_leftovers()',
             'app.enter_account(uuid,uuid,bytea,text,text)',
+            -- What the link at the end of a reminder does.
+            'crm.unsubscribe(uuid,uuid,text,bytea,boolean)',
             -- Sign in, and what a session and a password need.
             'identity.code_attempt(uuid)',
             'identity.sign_in(text,inet)',
