@@ -5,7 +5,7 @@ use appointd::{
     messaging::events,
     tenancy::{subscriptions, usage_days},
 };
-use chrono::{Days, Utc};
+use chrono::{Days, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn worker() -> WorkerDb {
 
 /// As if the organization had been made so many days ago, at noon.
 async fn made_days_ago(tenant: &Tenant, days: i32) {
-    let sql = "update tenancy.organizations set created_at = current_date - $2::integer + interval '12 hours'
+    let sql = "update tenancy.organizations set created_at = (now() - interval '5 minutes')::date - $2::integer + interval '12 hours'
                where id = $1";
     system().superuser().await.execute(sql, &[&tenant.id, &days]).await.expect("an organization");
 }
@@ -29,8 +29,9 @@ async fn days(tenant: &Tenant) -> Vec<Value> {
     listed["items"].as_array().expect("items").clone()
 }
 
+/// A day is closed five minutes after its end: until then, it is the current one.
 fn day(ago: u64) -> String {
-    (Utc::now().date_naive() - Days::new(ago)).to_string()
+    ((Utc::now() - TimeDelta::minutes(5)).date_naive() - Days::new(ago)).to_string()
 }
 
 #[tokio::test]
@@ -46,12 +47,12 @@ async fn day_that_has_ended_is_closed_once_with_what_was_used() {
         .superuser()
         .await
         .batch_execute(&format!(
-            "update scheduling.appointments set created_at = current_date - interval '1 second'
+            "update scheduling.appointments set created_at = (now() - interval '5 minutes')::date - interval '1 second'
              where tenant_id = '{0}' and starts_at = '2031-05-05T09:00:00Z';
-             update scheduling.appointments set created_at = current_date - interval '1 day'
+             update scheduling.appointments set created_at = (now() - interval '5 minutes')::date - interval '1 day'
              where tenant_id = '{0}' and starts_at = '2031-05-05T10:00:00Z';
              insert into tenancy.usage_days (tenant_id, day, requests, emails, sms)
-             values ('{0}', current_date - 1, 7, 2, 1)",
+             values ('{0}', (now() - interval '5 minutes')::date - 1, 7, 2, 1)",
             tenant.id
         ))
         .await
